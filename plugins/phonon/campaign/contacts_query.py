@@ -1,0 +1,77 @@
+"""Finds the SQL file that a campaign names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from phonon.campaign.problems import did_you_mean, shortened
+from phonon.campaign.shapes import without_comments
+from phonon.errors import ConfigurationError
+
+_MOST_LISTED = 12
+
+
+def read_query(named: str, folders: Sequence[Path]) -> str:
+    """Return the text of the SQL file ``named``, relative to the first of ``folders`` that has it.
+
+    :raises ConfigurationError: if no folder has it, it lies outside of them, or it cannot be read. The text says
+        what was expected and which files there are.
+    """
+    inside = [(folder, path) for folder in folders if (path := _inside(folder, named)) is not None]
+    if not inside:
+        raise ConfigurationError(
+            f"The path {shortened(named)!r} leads out of {_listed(folders)}. Give a path inside, like sql/contacts.sql."
+        )
+    for _, path in inside:
+        if _is_file(path):
+            return _text_of(path, named)
+    raise ConfigurationError(_not_found(named, inside))
+
+
+def _inside(folder: Path, named: str) -> Path | None:
+    """Return the file's path with links followed, or None if that is outside of ``folder``."""
+    try:
+        root = folder.resolve()
+        path = (root / named.strip()).resolve()
+    except (OSError, RuntimeError):  # RuntimeError is pathlib's word for links that go round in a circle.
+        return None
+    return path if path.is_relative_to(root) else None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def _text_of(path: Path, named: str) -> str:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigurationError(f"The file {named} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"The file {named} is not UTF-8 text. Save it as UTF-8.") from error
+    if not without_comments(text).strip():
+        raise ConfigurationError(f"The file {named} holds no SQL. Write the query that selects the contacts.")
+    return text
+
+
+def _not_found(named: str, inside: Iterable[tuple[Path, Path]]) -> str:
+    """Say that there is no such file, and which there are where it was looked for."""
+    there: dict[str, None] = {}
+    for folder, path in inside:
+        root = folder.resolve()
+        there |= {file.relative_to(root).as_posix(): None for file in sorted({*path.parent.glob("*.sql")})}
+        there |= {file.relative_to(root).as_posix(): None for file in sorted((root / "sql").glob("**/*.sql"))}
+    names = list(there)
+    some = ", ".join(names[:_MOST_LISTED]) + (
+        f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
+    )
+    listed = f"The .sql files there are: {some}." if names else "There are no .sql files."
+    return f"There is no file {shortened(named)!r} under {_listed(f for f, _ in inside)}. {listed}{did_you_mean(named, names)}"
+
+
+def _listed(folders: Iterable[Path]) -> str:
+    return " or ".join(str(folder) for folder in folders)

@@ -1,0 +1,140 @@
+"""From what pydantic found wrong with a campaign to problems that its author can mend."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from phonon.campaign.document import Document, Location, key_path
+from phonon.campaign.model import Campaign
+from phonon.campaign.parts import Limits, OnUnknown, PerNumber, Window
+from phonon.campaign.problems import Problem, did_you_mean, shortened
+from phonon.campaign.schedule import AssetSchedule
+
+_MODELS: Mapping[Location, type[BaseModel]] = {
+    (): Campaign,
+    ("schedule",): AssetSchedule,
+    ("window",): Window,
+    ("limits",): Limits,
+    ("limits", "per_number"): PerNumber,
+    ("on_unknown",): OnUnknown,
+}
+
+_NOT_YET = {
+    ("schedule", "new_rows"),
+    ("approval",),
+    ("backfill",),
+    ("suppress",),
+    ("window", "holidays"),
+}
+"""Keys that the format will have. Until then each is refused, because ignoring it would call the wrong people."""
+
+_TEXT_TAG = "tag:yaml.org,2002:str"
+_YAML_READS = {
+    "bool": "true or false",
+    "int": "a number",
+    "float": "a number",
+    "timestamp": "a date",
+    "null": "nothing",
+}
+
+
+def explain(error: ValidationError, document: Document) -> Iterator[Problem]:
+    """Yield a problem for each of pydantic's errors, with its place in ``document``."""
+    details = error.errors(include_url=False)
+    not_yet_in = {_location(detail)[:-1] for detail in details if _location(detail) in _NOT_YET}
+    for detail in details:
+        location = _location(detail)
+        # {new_rows: ...} is one mistake, not two: it is not a bad {asset: ...}.
+        if detail["type"] == "missing" and location[:-1] and location[:-1] in not_yet_in:
+            continue
+        yield _problem(detail, location, document)
+
+
+def _problem(detail: ErrorDetails, location: Location, document: Document) -> Problem:
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind == "extra_forbidden":
+        return document.problem(location, _unknown_key(location), at_key=True)
+    if kind == "missing":
+        return document.problem(location, _missing_key(location))
+    if kind == "clash":
+        return document.problem((*location, *context["at"]), context["sentence"])
+    expected, choices = _expected(detail, location)
+    found, hint = _found(document.node(location), expected)
+    near = did_you_mean(found, choices)
+    return document.problem(location, f"Expected {expected}; found {found}.{hint}{near}")
+
+
+def _location(detail: ErrorDetails) -> Location:
+    """Return pydantic's location without what is no step in the file: tags of a union, the mark of a key."""
+    steps = detail["loc"]
+    return tuple(s for s in steps if not (isinstance(s, str) and re.fullmatch(r"<\w+>|\[key\]", s)))
+
+
+def _unknown_key(location: Location) -> str:
+    if location in _NOT_YET:
+        return f"{key_path(location)} is not yet supported. Remove it: the campaign would run without it."
+    name, parent = str(location[-1]), location[:-1]
+    known = list(_MODELS[parent].model_fields)
+    elsewhere = [where for where, model in _MODELS.items() if name in model.model_fields]
+    if elsewhere:
+        home = f"under {key_path(elsewhere[0])}" if elsewhere[0] else "at the top of the file, not indented"
+        return f"There is no key {shortened(name)!r} here; it belongs {home}."
+    subject = f"of {key_path(parent)}" if parent else "of a campaign"
+    return (
+        f"There is no key {shortened(name)!r}. The keys {subject}: {', '.join(known)}.{did_you_mean(name, known)}"
+    )
+
+
+def _missing_key(location: Location) -> str:
+    name = str(location[-1])
+    field = _MODELS[location[:-1]].model_fields[name]
+    return f"The key {name!r} is required. {field.description}"
+
+
+def _expected(detail: ErrorDetails, location: Location) -> tuple[str, tuple[str, ...]]:
+    """Return what would have been right, in words, and all the choices if they can be listed."""
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind == "wrong":
+        return context["expected"], context.get("choices", ())
+    if kind == "enum":
+        choices = tuple(re.findall("'([^']*)'", context["expected"]))
+        return f"one of {', '.join(choices)}", choices
+    limit = context.get("min_length", context.get("max_length", context.get("ge", context.get("gt"))))
+    words = {
+        "string_type": "text",
+        "int_type": "a whole number",
+        "greater_than_equal": f"a whole number of {limit} or more",
+        "greater_than": f"a whole number above {limit}",
+        "tuple_type": f"a list, like [{'mon, tue' if 'days' in location else 'mobile'}]",
+        "too_short": f"a list of at least {limit}",
+        "too_long": f"a list of at most {limit}",
+        "mapping_type": "a mapping, like {Name: first_name}",
+        "model_type": f"a mapping with the keys {', '.join(_MODELS[location].model_fields)}"
+        if location in _MODELS
+        else "a mapping",
+    }
+    return words.get(kind, detail["msg"]), ()
+
+
+def _found(node: Node | None, expected: str) -> tuple[str, str]:
+    """Return what is in the file, and a hint if YAML took it for something else than text."""
+    if isinstance(node, MappingNode):
+        return f"a mapping with the keys {shortened(', '.join(str(key.value) for key, _ in node.value))}", ""
+    if isinstance(node, SequenceNode):
+        return f"a list of {len(node.value)}", ""
+    if not isinstance(node, ScalarNode):
+        return "nothing", ""
+    written = shortened(node.value)
+    kind = node.tag.removeprefix("tag:yaml.org,2002:")
+    if kind == "str":
+        return repr(written), ""
+    if kind == "null":
+        return "nothing", " Write a value, or remove the key."
+    clock = re.fullmatch(r"([0-9]{1,2}):([0-9]{2})", node.value)
+    quoted = f"{int(clock[1]):02d}:{clock[2]}" if clock else written
+    return f"{written}, which YAML reads as {_YAML_READS.get(kind, kind)}", f' Quote it: "{quoted}".'

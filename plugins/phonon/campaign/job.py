@@ -1,0 +1,230 @@
+"""One run of a campaign, step by step, without Airflow: plan the calls, send them, write the results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from logging import Logger
+
+import pandas as pd
+
+from phonon.api.codes import CURE, Code
+from phonon.api.connection import ConnectionSettings
+from phonon.api.endpoints import Endpoint
+from phonon.api.transport import Transport
+from phonon.campaign.model import Campaign
+from phonon.campaign.start import StartAtColumn, StartAtTime
+from phonon.contacts.columns import ContactColumns
+from phonon.dispatch.dispatcher import Dispatcher, Stop, Stopped
+from phonon.dispatch.flights import Flights
+from phonon.dispatch.progress import Progress
+from phonon.dispatch.rules import SendingRules
+from phonon.ledger.budget import RateLimit
+from phonon.ledger.claims import find_interval
+from phonon.ledger.outbox import erase_settled
+from phonon.ledger.report import HeldBatch, Totals, held_batches, open_calls, result_rows, run_figures, totals
+from phonon.ledger.states import CallStatus
+from phonon.ledger.store import Ledger
+from phonon.planning.planner import Planned, Planner
+from phonon.planning.rules import PerNumber, PlanningRules, calls_per_batch
+from phonon.warehouse.warehouse import Warehouse
+
+_READ_ROWS = 25_000
+_WRITE_ROWS = 25_000
+_KEEP_NUMBERS_SECONDS = 7 * 24 * 3600.0
+"""How long the ledger keeps the phone numbers of settled batches, for questions about what was sent."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Which run this is, and what it was started with."""
+
+    run_id: str
+    run_type: str
+    interval_key: str
+    dry_run: bool = False
+    limit: int | None = None
+    test_numbers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sent:
+    """Where the calls of an interval stand after sending."""
+
+    totals: Totals
+    held: list[HeldBatch]
+    stopped: Stopped | None
+
+    @property
+    def pending(self) -> int:
+        """Calls that are planned and not sent."""
+        return self.totals.by_status.get(CallStatus.PENDING, 0)
+
+
+class CampaignJob:
+    """The steps of one run. Each can be repeated, in this process or another, and takes up what was left."""
+
+    def __init__(
+        self, campaign: Campaign, run: Run, *, ledger: Ledger, warehouse: Warehouse | None, log: Logger
+    ) -> None:
+        self._campaign = campaign
+        self._run = run
+        self._ledger = ledger
+        self._warehouse = warehouse
+        self._log = log
+
+    def extract_and_batch(self, sql: str, settings: ConnectionSettings) -> Planned:
+        """Read the contacts and plan their calls. ``sql`` is the rendered query."""
+        campaign, run = self._campaign, self._run
+        start = campaign.start_at
+        columns = ContactColumns(
+            campaign.contact_id,
+            campaign.numbers,
+            dict(campaign.variables),
+            start.column if isinstance(start, StartAtColumn) else None,
+        )
+        per_number = campaign.limits.per_number
+        rules = PlanningRules(
+            campaign=campaign.name,
+            flow_id=campaign.flow_id,
+            endpoint=campaign.endpoint,
+            api_version="TEST" if run.test_numbers else settings.api_version,
+            window=campaign.calling_window,
+            start_at=start.clock if isinstance(start, StartAtTime) else None,
+            per_number=PerNumber(per_number.calls, per_number.days) if per_number else None,
+            max_calls=campaign.limits.max_calls,
+            correlation_key=campaign.correlation_key,
+            calls_per_batch=calls_per_batch(
+                settings.per_minute[campaign.endpoint], counts_requests=settings.counts_requests
+            ),
+            limit=run.limit,
+            dry_run=run.dry_run,
+            test_numbers=run.test_numbers,
+        )
+        planner = Planner(self._ledger, rules, columns, run_id=run.run_id, log=self._log)
+        warehouse = self._open_warehouse()
+        warehouse.ensure_tables(campaign.results_table)
+        return planner.plan(run.interval_key, warehouse.read(sql, chunk_rows=_READ_ROWS))
+
+    def trigger_calls(self, settings: ConnectionSettings, make_transport: Callable[[], Transport]) -> Sent:
+        """Send what may be sent of the interval."""
+        with self._ledger.transaction() as connection:
+            interval_id = find_interval(connection, self._campaign.name, self._run.interval_key)
+            waiting = open_calls(connection, interval_id)
+        stopped = None
+        if self._run.dry_run:
+            self._log.info("Dry run: nothing is sent")
+        elif waiting:
+            stopped = self._send(settings, make_transport(), interval_id, waiting)
+        with self._ledger.transaction(read_only=True) as connection:
+            return Sent(totals(connection, interval_id), held_batches(connection, interval_id), stopped)
+
+    def _send(
+        self, settings: ConnectionSettings, transport: Transport, interval_id: int, waiting: int
+    ) -> Stopped | None:
+        account = self._ledger.account(settings.security_id)
+        limits = {
+            endpoint: RateLimit(endpoint, account, settings.per_minute[endpoint], settings.counts_requests)
+            for endpoint in Endpoint
+        }
+        rules = SendingRules(
+            window=self._campaign.calling_window,
+            limits=limits,
+            on_unknown={endpoint: self._campaign.on_unknown.at(endpoint) for endpoint in Endpoint},
+            max_in_flight=settings.max_in_flight,
+        )
+        flights = Flights(transport, max_in_flight=settings.max_in_flight)
+        per_minute = None if settings.counts_requests else settings.per_minute[self._campaign.endpoint]
+        dispatcher = Dispatcher(
+            self._ledger,
+            flights,
+            rules,
+            security_id=settings.security_id,
+            run_id=self._run.run_id,
+            log=self._log,
+        )
+        return dispatcher.send(interval_id, Progress(self._log, waiting, per_minute))
+
+    def push_results(self, outcome: str) -> Totals:
+        """Replace the interval's rows in the results table, and the run's row in the table of runs."""
+        campaign, run = self._campaign, self._run
+        with self._ledger.transaction() as connection:
+            interval_id = find_interval(connection, campaign.name, run.interval_key)
+        warehouse = self._open_warehouse()
+        warehouse.ensure_tables(campaign.results_table)
+        recorded_at = datetime.now(UTC)
+        rows = warehouse.replace_results(
+            campaign.results_table,
+            campaign=campaign.name,
+            interval_key=run.interval_key,
+            chunks=self._result_frames(interval_id, recorded_at),
+        )
+        with self._ledger.transaction() as connection:
+            counted = totals(connection, interval_id)
+            figures = run_figures(connection, interval_id, run.run_id)
+            erase_settled(connection, before=self._ledger.now(connection) - _KEEP_NUMBERS_SECONDS)
+        warehouse.replace_run(
+            {
+                "campaign": campaign.name,
+                "run_id": run.run_id,
+                "run_type": run.run_type,
+                "interval_key": run.interval_key,
+                "rows_read": figures.rows_read,
+                "planned": figures.planned,
+                **{status.value: counted.by_status.get(status, 0) for status in CallStatus},
+                "codes": codes_json(counted.by_code),
+                "requests": figures.requests,
+                "bytes": figures.bytes,
+                "first_sent_at": _datetime(figures.first_sent_at),
+                "last_sent_at": _datetime(figures.last_sent_at),
+                "seconds": figures.seconds,
+                "highest_in_any_minute": figures.highest_in_any_minute,
+                "outcome": outcome,
+                "recorded_at": recorded_at,
+            },
+            results_table=campaign.results_table,
+        )
+        self._log.info("%d rows of %s are in %s", rows, run.interval_key, campaign.results_table)
+        return counted
+
+    def _result_frames(self, interval_id: int, recorded_at: datetime) -> Iterator[pd.DataFrame]:
+        for rows in result_rows(self._ledger, interval_id, chunk_rows=_WRITE_ROWS):
+            frame = pd.DataFrame(rows, dtype=object)
+            frame["recorded_at"] = recorded_at
+            yield frame
+
+    def _open_warehouse(self) -> Warehouse:
+        if self._warehouse is None:
+            raise ValueError("This step needs the warehouse, and the job was made without one.")
+        return self._warehouse
+
+
+def stop_message(sent: Sent, conn_id: str, urls: Mapping[Endpoint, str], endpoint: Endpoint) -> str:
+    """Say why a run stopped, how many calls are pending and what to do."""
+    if sent.stopped is None:
+        return ""
+    stopped = sent.stopped
+    rest = f"{sent.pending} calls are pending. When it is mended, clear trigger_calls: that sends those and only those."
+    if stopped.stop is Stop.UNREACHABLE:
+        return (
+            f"Phonon could not be reached at {urls[endpoint]} ({stopped.reason}); nothing was sent in these tries. "
+            f"Check {endpoint}_url and proxy of connection {conn_id!r}, and the network of the worker. {rest}"
+        )
+    if stopped.stop is Stop.UNCLEAR:
+        return (
+            f"Phonon gave no clear answer to one batch after another ({stopped.reason}). See which batches are held in "
+            f"review_held, and whether Phonon has a disturbance. {rest}"
+        )
+    cure = CURE.get(Code(stopped.code)) if stopped.code is not None else None
+    cure = cure or "have Phonon whitelist the egress IP of the Airflow workers"
+    return f"Phonon refused: {stopped.reason}. What to do: {cure} (connection {conn_id!r}). {rest}"
+
+
+def codes_json(by_code: Mapping[int, int]) -> str:
+    """Counts by response code, as the JSON text of the table of runs."""
+    return "{" + ", ".join(f'"{code}": {count}' for code, count in sorted(by_code.items())) + "}"
+
+
+def _datetime(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,122 @@
+"""Reads campaign files, one or a folder of them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from phonon.campaign.contacts_query import read_query
+from phonon.campaign.document import Document
+from phonon.campaign.explain import explain
+from phonon.campaign.model import Campaign
+from phonon.campaign.problems import CampaignError
+from phonon.campaign.shapes import is_sql_path
+from phonon.errors import ConfigurationError
+
+_SUFFIXES = frozenset({".yaml", ".yml"})
+_LONGEST_NAME = 100
+
+
+@dataclass(frozen=True)
+class BrokenCampaign:
+    """A file that should be a campaign and is not, with what to tell its author."""
+
+    name: str
+    """A Dag id made from the file's name, that no campaign of the folder has."""
+
+    path: Path
+    error: str
+    """The text of the :class:`CampaignError`."""
+
+
+def load_campaign(path: Path, *, include: Path) -> Campaign:
+    """Return the campaign of a file, with the text of its SQL file.
+
+    :param include: the folder that a path in ``contacts`` is looked up in; the folder that holds the folder of
+        campaigns comes second.
+    :raises CampaignError: if anything is wrong with the file; it tells everything that is.
+    """
+    return _campaign_of(Document.read(path), include)
+
+
+def find_campaigns(folder: Path, *, include: Path) -> list[Campaign | BrokenCampaign]:
+    """Return what each campaign file (``*.yaml``, ``*.yml``) of a folder holds, in the order of the files' names.
+
+    A file that cannot be used, or that has the name of an earlier one, comes back as a :class:`BrokenCampaign`.
+
+    :raises ConfigurationError: if there is no such folder.
+    """
+    loaded: list[Campaign | tuple[Path, str]] = []
+    owners: dict[str, Path] = {}
+    for path in _campaign_files(folder):
+        try:
+            document = Document.read(path)
+            campaign = _campaign_of(document, include)
+            _check_name_is_new(campaign, document, owners)
+        except CampaignError as error:
+            loaded.append((path, str(error)))
+        except Exception as error:  # noqa: BLE001 - whatever one file does must not take the others down
+            loaded.append((path, f"{path}: cannot be read as a campaign: {type(error).__name__}."))
+        else:
+            owners[campaign.name] = path
+            loaded.append(campaign)
+    taken = set(owners)
+    return [item if isinstance(item, Campaign) else _broken(*item, taken) for item in loaded]
+
+
+def _campaign_of(document: Document, include: Path) -> Campaign:
+    problems = list(document.flaws)
+    sql, campaign = None, None
+    contacts = document.values.get("contacts")
+    if isinstance(contacts, str) and is_sql_path(contacts) and "\0" not in contacts:
+        try:
+            sql = read_query(contacts, _query_folders(document.path, include))
+        except ConfigurationError as error:
+            problems.append(document.problem(("contacts",), str(error)))
+    try:
+        campaign = Campaign.model_validate(document.values)
+    except ValidationError as error:
+        problems += explain(error, document)
+    if problems or campaign is None:
+        raise CampaignError(document.path, problems)
+    return campaign if sql is None else campaign.with_sql_of_file(sql)
+
+
+def _query_folders(path: Path, include: Path) -> list[Path]:
+    beside = path.absolute().parent.parent
+    return [include] if include.resolve() == beside.resolve() else [include, beside]
+
+
+def _campaign_files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise ConfigurationError(
+            f"The folder of campaigns {folder} does not exist. Create it, or set PHONON_CAMPAIGNS to the right one."
+        )
+    # Editors keep locks and copies of open files beside them, under names that begin with a dot.
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix in _SUFFIXES and not path.name.startswith(".") and not path.is_dir()
+    )
+
+
+def _check_name_is_new(campaign: Campaign, document: Document, owners: dict[str, Path]) -> None:
+    if campaign.name in owners:
+        first = owners[campaign.name].name
+        text = f"The campaign of {first} has the name {campaign.name!r} already. Give this one another name."
+        raise CampaignError(document.path, [document.problem(("name",), text)])
+
+
+def _broken(path: Path, error: str, taken: set[str]) -> BrokenCampaign:
+    """Return the broken campaign under a name of its own, and put that among those ``taken``."""
+    stem = re.sub(r"\.{2,}", ".", re.sub(r"[^A-Za-z0-9_.\-]", "_", path.stem))
+    stem = stem if stem[0].isalpha() else f"campaign_{stem}"
+    name, count = stem[:_LONGEST_NAME], 1
+    while name in taken:
+        suffix = "_invalid" if count == 1 else f"_invalid_{count}"
+        name, count = stem[: _LONGEST_NAME - len(suffix)] + suffix, count + 1
+    taken.add(name)
+    return BrokenCampaign(name, path, error)

@@ -1,0 +1,206 @@
+"""A campaign, as its YAML file describes it. Cheap to import: every Dag file that builds campaigns does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    PlainSerializer,
+    PrivateAttr,
+    ValidationInfo,
+    field_validator,
+)
+
+from phonon.api.endpoints import Endpoint
+from phonon.calling_window import CallingWindow
+from phonon.campaign.flow_variables import FlowVariables
+from phonon.campaign.parts import FIXED, Limits, OnUnknown, Window, without_repeats
+from phonon.campaign.purposes import Purpose
+from phonon.campaign.schedule import Schedule
+from phonon.campaign.shapes import (
+    CalendarDate,
+    Column,
+    ConnectionId,
+    DagId,
+    FlowId,
+    FlowVariable,
+    Line,
+    SqlOrPath,
+    TableName,
+    clash,
+    is_sql_path,
+)
+from phonon.campaign.start import StartAt, StartNow
+from phonon.errors import ConfigurationError
+
+RUNS_TABLE = "phonon_campaign_runs"
+"""The table of runs, which stands in the schema of the results table and therefore cannot be it."""
+
+MOST_NUMBERS = 10
+"""Columns of numbers; as many as the vendor's own file upload takes."""
+
+
+class Campaign(BaseModel):
+    """One campaign: whom to call, with which flow, when, and within which limits. It never changes."""
+
+    model_config = FIXED
+
+    name: DagId = Field(
+        description="The campaign's name, which is the id of its Dag.", examples=["renewal_reminder"]
+    )
+    description: str = Field(
+        default="",
+        description="What the campaign is for, shown in the Airflow UI.",
+        examples=["Remind policy holders a week before renewal"],
+    )
+    owner: Line = Field(default="airflow", description="Who answers for the campaign.", examples=["growth"])
+    schedule: Schedule = Field(
+        default=None,
+        description=(
+            "When runs start: a cron expression or one of Airflow's presets; {asset: <uri>} for whenever that "
+            "asset is updated; null for runs that only a person starts."
+        ),
+        examples=["0 9 * * MON-SAT", "@daily", {"asset": "duckdb://warehouse/renewals"}, None],
+    )
+    start_date: CalendarDate | None = Field(
+        default=None, description="The first day for which the schedule starts a run.", examples=["2026-11-01"]
+    )
+    purpose: Purpose = Field(
+        default=Purpose.PROMOTIONAL,
+        description=(
+            "Why people are called, which decides the hours (Asia/Kolkata): promotional 10:00-21:00, service and "
+            "transactional 09:00-21:00, recovery 08:00-19:00."
+        ),
+        examples=["service"],
+    )
+    contacts: SqlOrPath = Field(
+        description="Whom to call: the path of an .sql file under include/, or the SQL itself. Jinja is rendered.",
+        examples=["sql/renewal_contacts.sql", "SELECT policy_id, mobile FROM policies"],
+    )
+    contact_id: Column = Field(
+        description="The column that names the contact; unique within one run.", examples=["policy_id"]
+    )
+    numbers: Annotated[tuple[Column, ...], AfterValidator(without_repeats)] = Field(
+        min_length=1,
+        max_length=MOST_NUMBERS,
+        description="The columns of phone numbers, in the order in which they are tried until one connects.",
+        examples=[["mobile", "alternate_mobile"]],
+        json_schema_extra={"uniqueItems": True},
+    )
+    variables: Annotated[
+        Mapping[FlowVariable, Column],
+        AfterValidator(lambda columns: FlowVariables(tuple(columns.items()))),
+        PlainSerializer(dict, return_type=dict[str, str]),
+    ] = Field(
+        default=FlowVariables(),
+        description="The flow's variables, each with the column that fills it.",
+        examples=[{"Name": "first_name", "DueDate": "due_date"}],
+    )
+    flow_id: FlowId = Field(
+        description="The id of the Phonon flow that talks to the contact, from the flow's edit page.",
+        examples=["wruHzoCK"],
+    )
+    endpoint: Endpoint = Field(
+        default=Endpoint.BULK,
+        description="bulk for many calls, realtime for few calls that connect at once.",
+        examples=["bulk"],
+    )
+    start_at: StartAt = Field(
+        default=StartNow(),
+        description=(
+            'When a call starts: now, a time of day like "10:30" on the clocks of the calling window, or the '
+            "column that holds its start. Never outside the calling window."
+        ),
+        examples=["now", "10:30", "call_at"],
+    )
+    window: Window = Field(
+        default=Window(),
+        description="Calling hours and days narrower than the purpose's.",
+        examples=[{"open": "10:00", "close": "19:00", "days": ["mon", "tue", "wed", "thu", "fri", "sat"]}],
+    )
+    limits: Limits = Field(
+        default=Limits(),
+        description="How many people a run calls, and how often one number.",
+        examples=[{"max_calls": 50000, "per_number": {"calls": 1, "days": 1}}],
+    )
+    on_unknown: OnUnknown = Field(
+        default=OnUnknown(),
+        description="What to do when nobody can tell whether Phonon took a batch: hold it for a person, or resend.",
+        examples=[{"bulk": "hold", "realtime": "resend"}],
+    )
+    correlation_key: FlowVariable | None = Field(
+        default="ClientIdentifier",
+        validate_default=True,
+        description="The flow variable that carries our identifier of the call into Phonon's reports; null for none.",
+        examples=["ClientIdentifier", None],
+    )
+    results_table: TableName = Field(
+        default="phonon_call_results",
+        description="The table of the warehouse that results are written to, with its schema if it needs one.",
+        examples=["phonon_call_results", "marketing.phonon_call_results"],
+    )
+    phonon_conn_id: ConnectionId = Field(
+        default="phonon_default", description="The Airflow connection to Phonon.", examples=["phonon_default"]
+    )
+    warehouse_conn_id: ConnectionId = Field(
+        default="warehouse", description="The Airflow connection to the warehouse.", examples=["warehouse"]
+    )
+    ledger_conn_id: ConnectionId = Field(
+        default="phonon_ledger", description="The Airflow connection to the ledger.", examples=["phonon_ledger"]
+    )
+
+    _sql_of_file: str | None = PrivateAttr(default=None)
+
+    @field_validator("window")
+    @classmethod
+    def _window_only_narrows(cls, window: Window, info: ValidationInfo) -> Window:
+        if "purpose" in info.data:
+            window.narrowing(info.data["purpose"])
+        return window
+
+    @field_validator("correlation_key")
+    @classmethod
+    def _correlation_key_is_free(cls, key: str | None, info: ValidationInfo) -> str | None:
+        if key is not None and key in info.data.get("variables", ()):
+            raise clash(
+                f"The flow variable {key} would be filled twice: it is the correlation_key and among the variables. "
+                f"Name another correlation_key, or null for none, or rename the variable."
+            )
+        return key
+
+    @field_validator("results_table")
+    @classmethod
+    def _results_table_is_free(cls, table: str) -> str:
+        if table.lower().rpartition(".")[2] == RUNS_TABLE:
+            raise clash(f"{RUNS_TABLE} is the table of runs; results need a table of their own.")
+        return table
+
+    @property
+    def calling_window(self) -> CallingWindow:
+        """The hours in which calls may start: those of the purpose, narrowed by ``window``."""
+        return self.window.narrowing(self.purpose)
+
+    @property
+    def contacts_sql(self) -> str:
+        """The SQL of the contacts query, its Jinja not yet rendered.
+
+        :raises ConfigurationError: if ``contacts`` is a path and the campaign was not read from a file.
+        """
+        if not is_sql_path(self.contacts):
+            return self.contacts
+        if self._sql_of_file is None:
+            raise ConfigurationError(
+                f"Campaign {self.name} names the file {self.contacts}, which has not been read. "
+                f"Read campaigns with load_campaign, or give the SQL itself."
+            )
+        return self._sql_of_file
+
+    def with_sql_of_file(self, sql: str) -> Campaign:
+        """Return this campaign, with the text of the file that ``contacts`` names."""
+        copy = self.model_copy()
+        copy._sql_of_file = sql
+        return copy

@@ -1,0 +1,60 @@
+"""The JSON schema of campaign files, for editors: ``python -m phonon.campaign.schema [--check] PATH``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from phonon.campaign.model import Campaign
+
+
+class _ForReaders(GenerateJsonSchema):
+    """Without what only Python readers want: titles made from names, and the docstrings of enums."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        """Say no: a title that repeats the key tells nothing."""
+        del schema
+        return False
+
+    def enum_schema(self, schema: core_schema.EnumSchema) -> JsonSchemaValue:
+        """Keep the values only; what a key means is told at the key."""
+        return {key: value for key, value in super().enum_schema(schema).items() if key in {"type", "enum"}}
+
+
+def campaign_schema() -> dict[str, Any]:
+    """Return the JSON schema (draft 2020-12) of a campaign file."""
+    schema = Campaign.model_json_schema(schema_generator=_ForReaders)
+    head = {"$schema": GenerateJsonSchema.schema_dialect, "title": "A Phonon campaign"}
+    return head | {key: value for key, value in schema.items() if key != "title"}
+
+
+def schema_text() -> str:
+    """Return the content of the schema's file; the same whenever the format is the same."""
+    return json.dumps(campaign_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the schema, or with ``--check`` tell by the exit status (0 or 1) whether the file is current."""
+    parser = argparse.ArgumentParser(prog="python -m phonon.campaign.schema", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if the file is not current")
+    parser.add_argument("path", type=Path, metavar="PATH", help="the schema's file")
+    options = parser.parse_args(arguments)
+    path: Path = options.path
+    if not options.check:
+        path.write_text(schema_text(), encoding="utf-8")
+        return 0
+    if path.is_file() and path.read_text(encoding="utf-8") == schema_text():
+        return 0
+    sys.stderr.write(f"{path} is not current. Write it anew: python -m phonon.campaign.schema {path}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

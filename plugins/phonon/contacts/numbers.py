@@ -1,0 +1,213 @@
+"""Indian mobile numbers, in any usual writing, as the ``91`` and ten digits that Phonon takes.
+
+Two paths give the same result: one regular expression over a whole column for the common writings, and
+``mobile_of``, which reads one value with care, for the odd rest.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+from types import NoneType
+
+import numpy as np
+import pandas as pd
+
+from phonon.contacts.kinds import Objects, by_kind, python_values
+from phonon.contacts.text import TextFault, text_of
+
+MAX_NUMBERS = 10
+"""Numbers kept of a contact, the first ones. The API states no limit; the vendor's file upload takes 10."""
+
+_SHORTEST_ABROAD = 7
+_FIRST_DIGITS_OF_MOBILES = "6789"
+_NULL_KINDS = frozenset({NoneType, type(pd.NaT), type(pd.NA)})
+
+_COMMON_SEPARATORS = str.maketrans("", "", " -()")
+_COMMON_WRITING = re.compile(r"^(?:(?:\+91|0091|91|0)?([6-9][0-9]{9})|.*)$", re.MULTILINE)
+
+_WHOLE = re.compile(r"([0-9]+)(?:\.0*)?")
+# A number that a spreadsheet or a driver made a float of. Read with the dot as a separator, nine digits and .0
+# would be the ten digits of somebody else, so one or two zeros after the only dot are always decimals.
+_WHOLE_IN_TEXT = re.compile(r"(\+?[0-9]+)\.0{1,2}|(\+?[0-9]{10,})\.0*")
+_APOSTROPHES = "'‘’`"  # noqa: RUF001 - the curly ones are what is meant
+
+
+class NumberFault(Enum):
+    """Why a value is no number that can be called."""
+
+    MISSING = "missing"
+    TOO_SHORT = "too short"
+    TOO_LONG = "too long"
+    NOT_MOBILE = "not a mobile number"
+    NOT_DIGITS = "not digits"
+    OTHER_COUNTRY = "other country"
+
+
+@dataclass(frozen=True)
+class Mobiles:
+    """A column of numbers: at each position either a text in ``numbers`` or a ``NumberFault`` in ``faults``."""
+
+    numbers: Objects
+    faults: Objects
+
+
+@dataclass(frozen=True)
+class NumberLists:
+    """Numbers by contact: ``kept`` holds a ``list[str]``; where it is empty ``faults`` says why, else ``None``."""
+
+    kept: Objects
+    faults: Objects
+
+
+def mobile_of(value: object) -> str | NumberFault:
+    """One value as ``91`` and ten digits, or why it is no Indian mobile number; never raises.
+
+    Values of any numeric type count when they are whole; text and UTF-8 bytes may be in any usual writing.
+    """
+    text = text_of(value)
+    if text is None:
+        return NumberFault.MISSING
+    if isinstance(text, TextFault):
+        return NumberFault.TOO_LONG if text is TextFault.TOO_LONG else NumberFault.NOT_DIGITS
+    if isinstance(value, str | bytes | bytearray | memoryview):
+        return _mobile_of_text(text)
+    if isinstance(value, int | float | Decimal | np.integer | np.floating):
+        # A boolean and a time span are of these types too; their texts are not whole numbers.
+        whole = _WHOLE.fullmatch(text)
+        return _judge(whole[1], plus=False) if whole else NumberFault.NOT_DIGITS
+    return NumberFault.NOT_DIGITS
+
+
+def mobiles_of(column: pd.Series) -> Mobiles:
+    """A column of any dtype as numbers; the same as ``mobile_of`` of each value."""
+    values = python_values(column)
+    numbers = np.full(len(values), None, dtype=object)
+    faults = np.full(len(values), None, dtype=object)
+    for kind, at in by_kind(values):
+        if kind in _NULL_KINDS:
+            faults[at] = NumberFault.MISSING
+        else:
+            numbers[at] = _common_writings(kind, values[at])
+    for position in np.flatnonzero(numbers == "").tolist():
+        mobile = mobile_of(values[position])
+        if isinstance(mobile, NumberFault):
+            numbers[position], faults[position] = None, mobile
+        else:
+            numbers[position] = mobile
+    return Mobiles(numbers, faults)
+
+
+def number_lists(columns: Sequence[pd.Series]) -> NumberLists:
+    """The numbers of each contact: in the columns' order, without repeats, at most ``MAX_NUMBERS``.
+
+    Takes one or more columns of the same length. A contact without a number has the fault of its first value
+    that is not null or blank.
+    """
+    read = [mobiles_of(column) for column in columns]
+    kept = np.empty(len(columns[0]), dtype=object)
+    for position, row in enumerate(zip(*(mobiles.numbers for mobiles in read), strict=True)):
+        kept[position] = [number for number in dict.fromkeys(row) if number][:MAX_NUMBERS]
+    faults = read[0].faults
+    for mobiles in read[1:]:
+        faults = np.where(faults == NumberFault.MISSING, mobiles.faults, faults)
+    faults[kept.astype(np.bool_)] = None
+    return NumberLists(kept, faults)
+
+
+def _common_writings(kind: type, values: Objects) -> Objects:
+    """Numbers in the writings that nearly all come in, and an empty text for each value to read with care."""
+    if kind is str:
+        lines = _one_line_each(values).translate(_COMMON_SEPARATORS)
+    elif kind is int or kind is float:
+        lines = _integer_lines(values)
+    else:
+        return np.full(len(values), "", dtype=object)
+    ten_digits = np.array(_COMMON_WRITING.findall(lines), dtype=object)
+    return np.where(ten_digits == "", "", "91" + ten_digits)
+
+
+def _one_line_each(values: Objects) -> str:
+    lines = "\n".join(values)
+    if lines.count("\n") == len(values) - 1:
+        return lines
+    return "\n".join(value.replace("\n", " ") for value in values)
+
+
+def _integer_lines(values: Objects) -> str:
+    """Integers and whole floats, one a line; a line with a zero for each that is not exact as a float."""
+    try:
+        numbers = values.astype(np.float64)
+    except OverflowError:
+        numbers = np.zeros(len(values))
+    exact = (np.abs(numbers) < 2**53) & (numbers == np.trunc(numbers))
+    return "\n".join(map(str, np.where(exact, numbers, 0).astype(np.int64).tolist()))
+
+
+class _Writing(dict[int, str | None]):
+    """For ``str.translate``: digits of any script become ASCII, separators vanish, the rest stays.
+
+    Filled as characters are met, because Unicode has a million and a column a few dozen.
+    """
+
+    def __missing__(self, code: int) -> str | None:
+        char = chr(code)
+        digit = unicodedata.decimal(char, None)
+        plain = unicodedata.normalize("NFKC", char)
+        if digit is not None:
+            self[code] = str(digit)
+        elif plain in {"+", "."}:
+            self[code] = plain
+        elif _is_blank(char) or char in "−·•‧" or unicodedata.category(char) in {"Pd", "Ps", "Pe"}:  # noqa: RUF001 - the minus is what is meant
+            self[code] = None
+        else:
+            self[code] = char
+        return self[code]
+
+
+_WRITING = _Writing()
+
+
+def _is_blank(char: str) -> bool:
+    """Whether a character shows nothing: white space, or a mark that copying from a phone's contacts leaves."""
+    return char.isspace() or unicodedata.category(char) == "Cf"
+
+
+def _mobile_of_text(text: str) -> str | NumberFault:
+    compact = text.translate(_WRITING)
+    if not compact:
+        return NumberFault.MISSING if all(map(_is_blank, text)) else NumberFault.NOT_DIGITS
+    if compact[0] in _APOSTROPHES:
+        compact = compact[1:]
+    whole = _WHOLE_IN_TEXT.fullmatch(compact)
+    compact = (whole[1] or whole[2]) if whole else compact.replace(".", "")
+    digits = compact.removeprefix("+")
+    if not (digits.isascii() and digits.isdecimal()):
+        return NumberFault.NOT_DIGITS
+    return _judge(digits, plus=digits != compact)
+
+
+def _judge(digits: str, *, plus: bool) -> str | NumberFault:
+    """What ASCII digits stand for, dialled from abroad (after a plus or two zeros) or from within India."""
+    significant = digits.lstrip("0")
+    zeros = len(digits) - len(significant)
+    if zeros == 2 or (plus and not zeros):
+        if not significant.startswith("91"):
+            return NumberFault.TOO_SHORT if len(significant) < _SHORTEST_ABROAD else NumberFault.OTHER_COUNTRY
+        return _judge_national(significant[2:])
+    if zeros <= 1 and significant.startswith("91") and len(significant) >= 12:
+        return _judge_national(significant[2:])
+    return _judge_national(digits)
+
+
+def _judge_national(digits: str) -> str | NumberFault:
+    """What digits without a country code stand for."""
+    trunk_zero = len(digits) == 11 and digits.startswith("0")
+    national = digits[1:] if trunk_zero else digits
+    if len(national) != 10:
+        return NumberFault.TOO_SHORT if len(national) < 10 else NumberFault.TOO_LONG
+    return f"91{national}" if national[0] in _FIRST_DIGITS_OF_MOBILES else NumberFault.NOT_MOBILE

@@ -1,0 +1,149 @@
+"""Campaign files become Dags: one each, also when a file is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import DAG, Asset, BaseOperator, CronTriggerTimetable, Label, Param
+from airflow.sdk.exceptions import AirflowFailException
+
+from phonon.campaign.loading import BrokenCampaign, find_campaigns
+from phonon.campaign.model import Campaign
+from phonon.campaign.schedule import AssetSchedule
+from phonon.operators.steps import (
+    ACCEPTED,
+    FIX_CONFIGURATION,
+    REVIEW_HELD,
+    REVIEW_REFUSED,
+    TOP_UP,
+    TRIGGER_CALLS,
+    BranchOnResponseOperator,
+    ExtractAndBatchOperator,
+    PushResultsOperator,
+    ReviewOperator,
+    StopOperator,
+    TriggerCallsOperator,
+)
+
+_RETRY = {"retry_delay": timedelta(seconds=15), "retry_exponential_backoff": True}
+
+
+def campaign_dags(folder: Path, *, include: Path) -> dict[str, DAG]:
+    """Make the Dags of a folder of campaign files, by Dag id."""
+    found = find_campaigns(folder, include=include)
+    dags = [_invalid_dag(each) if isinstance(each, BrokenCampaign) else campaign_dag(each) for each in found]
+    return {dag.dag_id: dag for dag in dags}
+
+
+def campaign_dag(campaign: Campaign) -> DAG:
+    """Make the Dag of one campaign."""
+    zone = campaign.calling_window.timezone
+    with DAG(
+        campaign.name,
+        description=campaign.description,
+        doc_md=_doc(campaign),
+        schedule=_schedule(campaign),
+        start_date=datetime.combine(campaign.start_date, time(), zone) if campaign.start_date else None,
+        catchup=False,
+        max_active_runs=1,
+        tags=["phonon", campaign.purpose.value],
+        params=_params(),
+        default_args={"owner": campaign.owner},
+    ) as dag:
+        _add_tasks(campaign)
+    return dag
+
+
+def _add_tasks(campaign: Campaign) -> None:
+    extract = ExtractAndBatchOperator(task_id="extract_and_batch", campaign=campaign, retries=1, **_RETRY)
+    trigger = TriggerCallsOperator(task_id=TRIGGER_CALLS, campaign=campaign, retries=2, **_RETRY)
+    branch = BranchOnResponseOperator(task_id="branch_on_response")
+    push = PushResultsOperator(
+        task_id="push_results", campaign=campaign, trigger_rule="all_done", retries=3, **_RETRY
+    )
+    extract >> trigger >> branch
+    trigger >> push
+    branches: dict[str, tuple[BaseOperator, str]] = {
+        ACCEPTED: (ReviewOperator(task_id=ACCEPTED), "200, 202 Accepted, 201 after silence"),
+        REVIEW_REFUSED: (ReviewOperator(task_id=REVIEW_REFUSED), "205, 210, 400, 402; 206, 208, 500 repeated"),
+        REVIEW_HELD: (ReviewOperator(task_id=REVIEW_HELD), "no clear answer, 209, 201"),
+        TOP_UP: (StopOperator(task_id=TOP_UP), "211, 212"),
+        FIX_CONFIGURATION: (StopOperator(task_id=FIX_CONFIGURATION), "202, 203, 204, 207, 213, 301, 302, 304, 401, 403"),
+    }
+    for task, label in branches.values():
+        branch >> Label(label) >> task
+    # These two fail the run, and only after its results are in the warehouse.
+    push >> [branches[TOP_UP][0], branches[FIX_CONFIGURATION][0]]
+
+
+def _schedule(campaign: Campaign) -> Any:
+    """The schedule, on the clocks of the calling window.
+
+    The timetable is named rather than left to Airflow's configuration: were that changed, the same morning's
+    run would have another data interval, and people would be claimed and called again.
+    """
+    schedule = campaign.schedule
+    if isinstance(schedule, AssetSchedule):
+        return [Asset(schedule.asset)]
+    if schedule is None or schedule == "@once":
+        return schedule
+    return CronTriggerTimetable(schedule, timezone=campaign.calling_window.timezone.key)
+
+
+def _params() -> dict[str, Param]:
+    return {
+        "dry_run": Param(False, type="boolean", title="Dry run", description="Plan and validate, send nothing."),
+        "limit": Param(None, type=["null", "integer"], minimum=1, title="Limit", description="At most so many calls."),
+        "test_numbers": Param(
+            None,
+            type=["null", "array"],
+            items={"type": "string"},
+            maxItems=100,
+            title="Test numbers",
+            description="Call these instead of the contacts, one call each, with api-version TEST.",
+        ),
+        "approve": Param(
+            False, type="boolean", title="Approve", description="Skip the approval gate, if the campaign has one."
+        ),
+    }
+
+
+def _doc(campaign: Campaign) -> str:
+    per_number = campaign.limits.per_number
+    frequency = f"{per_number.calls} in {per_number.days} days" if per_number else "no limit"
+    return (
+        f"{campaign.description or campaign.name}\n\n"
+        f"| | |\n|---|---|\n"
+        f"| Calling hours | {campaign.calling_window} |\n"
+        f"| Endpoint | {campaign.endpoint} |\n"
+        f"| Flow | {campaign.flow_id} |\n"
+        f"| Calls to one number | {frequency} |\n"
+        f"| Results | {campaign.results_table} |\n"
+    )
+
+
+class InvalidCampaignOperator(BaseOperator):
+    """Fails with what is wrong with a campaign file."""
+
+    def __init__(self, *, error: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.error = error
+
+    def execute(self, context: Mapping[str, Any]) -> None:  # noqa: ARG002 - Airflow's signature
+        """Fail."""
+        raise AirflowFailException(self.error)
+
+
+def _invalid_dag(broken: BrokenCampaign) -> DAG:
+    with DAG(
+        broken.name,
+        description=f"The campaign file {broken.path.name} is invalid.",
+        doc_md=f"This campaign file is invalid:\n\n```\n{broken.error}\n```\n",
+        schedule=None,
+        tags=["phonon", "invalid"],
+    ) as dag:
+        InvalidCampaignOperator(task_id="invalid_campaign", error=broken.error)
+    return dag

@@ -1,0 +1,1 @@
+"""Sends frozen batches: window, budget, in-flight limit, backoff, split, unknown outcomes. The heart."""

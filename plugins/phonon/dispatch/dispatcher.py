@@ -1,0 +1,258 @@
+"""The sending protocol: take under a fence, commit, send, record; again until nothing is left that may go."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from logging import Logger
+
+from sqlalchemy import Connection
+
+from phonon.api.request import Envelope as RequestEnvelope
+from phonon.api.transport import Exchange
+from phonon.api.verdict import Kind
+from phonon.dispatch.admission import Go, Leave, Move, admit
+from phonon.dispatch.flights import Flights
+from phonon.dispatch.points import Point, reached
+from phonon.dispatch.progress import Progress
+from phonon.dispatch.rules import SendingRules, backoff
+from phonon.dispatch.settlement import Settlement, settle
+from phonon.ledger.budget import slow_down
+from phonon.ledger.outbox import (
+    Batch,
+    Envelope,
+    Outcome,
+    Sender,
+    candidates,
+    freeze_anew,
+    next_due,
+    record,
+    recover,
+    take,
+)
+from phonon.ledger.owner import this_process
+from phonon.ledger.states import BatchState
+from phonon.ledger.store import Ledger
+
+_LOOK_SECONDS = 1.0
+"""How often a sender with nothing to do looks whether another one's lease has ended."""
+
+
+class Stop(StrEnum):
+    """Why a run sends nothing more although calls are pending."""
+
+    TOP_UP = "top_up"
+    FIX_CONFIGURATION = "fix_configuration"
+    UNREACHABLE = "unreachable"
+    """Connections failed again and again; nothing was sent in them."""
+    UNCLEAR = "unclear"
+    """One batch after another had no clear answer."""
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """Why a run stopped, and the code and words of the answer that stopped it."""
+
+    stop: Stop
+    reason: str
+    code: int | None = None
+
+
+class Dispatcher:
+    """Sends the open batches of one interval. Made for one run, used once, by one thread."""
+
+    def __init__(
+        self, ledger: Ledger, flights: Flights, rules: SendingRules, *, security_id: str, run_id: str, log: Logger
+    ) -> None:
+        self._ledger = ledger
+        self._flights = flights
+        self._rules = rules
+        self._security_id = security_id
+        self._sender = Sender(run_id, this_process(), flights.lease_seconds)
+        self._log = log
+        self._stopped: Stopped | None = None
+        self._left: list[int] = []
+        self._landed: list[tuple[Batch, Exchange]] = []
+        self._alone = True  # the first batch proves that the configuration works, before the others follow
+        self._unclear = 0
+        self._unreachable = 0
+        self._quiet_until = 0.0
+
+    def send(self, interval_id: int, progress: Progress) -> Stopped | None:
+        """Send until nothing is left that may go now; gives why it stopped earlier, if it did.
+
+        Whatever ends this (a signal, a lost ledger), what is in flight is waited for and recorded first.
+        """
+        try:
+            while self._wave(interval_id, progress):
+                progress.tell()
+        except BaseException:
+            self._log.warning("Stopping: waiting for %d requests in flight", len(self._flights))
+            while len(self._flights) or self._landed:
+                self._land(progress, timeout=self._flights.lease_seconds)
+            raise
+        finally:
+            self._flights.close()
+            progress.tell(now=True)
+        return self._stopped
+
+    def _wave(self, interval_id: int, progress: Progress) -> bool:
+        """Send what may go, then record what has landed; False when there is nothing more to do."""
+        wait_until = self._launch(interval_id, progress) if self._stopped is None else None
+        if len(self._flights):
+            self._land(progress, timeout=_LOOK_SECONDS)
+            return True
+        if self._stopped is not None:
+            return False
+        with self._ledger.transaction(read_only=True) as connection:
+            due = next_due(connection, interval_id, without=self._left)
+            now = self._ledger.now(connection)
+        if due is None:
+            return False
+        pause = max(due, wait_until or 0.0, self._quiet_until) - now
+        time.sleep(min(max(pause, 0.0), _LOOK_SECONDS))
+        return True
+
+    def _launch(self, interval_id: int, progress: Progress) -> float | None:
+        """Take and submit what may go; gives when to try again if the limit kept something back."""
+        free = (1 if self._alone else self._rules.max_in_flight) - len(self._flights)
+        with self._ledger.transaction(read_only=True) as connection:
+            now = self._ledger.now(connection)
+            if free <= 0 or now < self._quiet_until:
+                return None
+            found = candidates(connection, interval_id, now=now, most=free, without=self._left)
+        if not found and len(self._flights):
+            return None
+        bodies = {batch.id: self._body(batch) for batch in found}
+        reached(Point.BEFORE_TAKE)
+        with self._ledger.transaction() as connection:
+            now = self._ledger.now(connection)
+            recovered = recover(connection, interval_id, run_id=self._sender.run_id, now=now)
+            admitted = self._admit(connection, found, bodies, progress, now)
+            taken, wait_until = self._take(connection, admitted, now)
+        reached(Point.AFTER_TAKE)
+        if recovered:
+            self._log.warning("%d batches were being sent when their sender ended: outcome unknown", recovered)
+        for batch in taken:
+            self._flights.submit(batch, batch.endpoint, bodies[batch.id])
+        return wait_until
+
+    def _admit(
+        self,
+        connection: Connection,
+        found: Sequence[Batch],
+        bodies: Mapping[int, bytes],
+        progress: Progress,
+        now: float,
+    ) -> list[Envelope]:
+        """Look at each batch a last time; carries out what is decided of those that may not go."""
+        admitted = []
+        for batch in found:
+            body = bodies[batch.id]
+            match admit(Envelope(batch, hashlib.sha256(body).hexdigest(), len(body)), self._rules, now):
+                case Go(envelope):
+                    admitted.append(envelope)
+                case Leave():
+                    self._left.append(batch.id)
+                case Move(_, frozen, starts_at, not_after):
+                    freeze_anew(connection, batch, frozen, starts_at=starts_at, not_after=not_after)
+                case Outcome() as outcome:
+                    record(connection, [outcome], run_id=self._sender.run_id, now=now)
+                    progress.add(outcome)
+        return admitted
+
+    def _take(
+        self, connection: Connection, admitted: Sequence[Envelope], now: float
+    ) -> tuple[list[Batch], float | None]:
+        taken: list[Batch] = []
+        wait_until = None
+        for endpoint, limit in self._rules.limits.items():
+            queue = [envelope for envelope in admitted if envelope.batch.endpoint is endpoint]
+            if queue:
+                wave = take(connection, queue, sender=self._sender, limit=limit, now=now)
+                taken += wave.taken
+                wait_until = wave.wait_until or wait_until
+        return taken, wait_until
+
+    def _body(self, batch: Batch) -> bytes:
+        return RequestEnvelope(batch.api_version, self._security_id, batch.flow_id).around(batch.frozen)
+
+    def _land(self, progress: Progress, *, timeout: float) -> None:
+        """Record what has landed, in one transaction."""
+        # Kept until it is recorded: a signal may end the process between the two.
+        self._landed += self._flights.landed(timeout=timeout)
+        if not self._landed:
+            return
+        reached(Point.BEFORE_RECORD)
+        with self._ledger.transaction() as connection:
+            now = self._ledger.now(connection)
+            settled = [settle(batch, exchange, self._rules, now) for batch, exchange in self._landed]
+            outcomes = [each.outcome for each in settled]
+            late = record(connection, outcomes, run_id=self._sender.run_id, now=now)
+            for each in settled:
+                if each.kind is Kind.THROTTLED:
+                    limit = self._rules.limits[each.outcome.batch.endpoint]
+                    slow_down(connection, limit, now, each.retry_after)
+        self._landed = []
+        reached(Point.AFTER_RECORD)
+        self._tell_late(late)
+        self._learn(settled, now)
+        for outcome in outcomes:
+            if outcome not in late:
+                progress.add(outcome)
+
+    def _learn(self, settled: Sequence[Settlement], now: float) -> None:
+        """Adapt to what the answers say about the other side as a whole."""
+        for each in settled:
+            outcome, kind = each.outcome, each.kind
+            if kind is None:
+                self._note_unreachable(outcome, now)
+                continue
+            self._unreachable = 0
+            if kind is Kind.THROTTLED:
+                self._log.warning("Batch %d was above Phonon's limit: sending slower", outcome.batch.id)
+            elif kind.stops:
+                stop = Stop.TOP_UP if kind is Kind.TOP_UP else Stop.FIX_CONFIGURATION
+                code = outcome.answered.code if outcome.answered else None
+                self._stop(Stopped(stop, outcome.reason or "", code))
+            elif kind in {Kind.ACCEPTED, Kind.ACCEPTED_EARLIER, Kind.PARTIAL}:
+                self._alone, self._unclear = False, 0
+            elif kind is not Kind.SPLIT:
+                self._note_unclear(outcome)
+
+    def _note_unreachable(self, outcome: Outcome, now: float) -> None:
+        self._alone = True
+        if now < self._quiet_until:
+            return  # in flight together with the one that was counted
+        self._unreachable += 1
+        self._quiet_until = now + backoff(self._unreachable)
+        self._log.warning("Batch %d could not be sent: %s", outcome.batch.id, outcome.reason)
+        if self._unreachable >= self._rules.max_unreachable:
+            self._stop(Stopped(Stop.UNREACHABLE, outcome.reason or ""))
+
+    def _note_unclear(self, outcome: Outcome) -> None:
+        self._log.warning("Batch %d is %s: %s", outcome.batch.id, outcome.state, outcome.reason)
+        if outcome.state not in {BatchState.HELD, BatchState.REFUSED}:
+            return
+        self._unclear += 1
+        # Most of them were in flight together; only one after another is a sign to stop.
+        if self._unclear >= self._rules.max_in_flight and not self._alone:
+            self._alone, self._unclear = True, 0
+        if self._alone and self._unclear >= self._rules.max_unclear:
+            self._stop(Stopped(Stop.UNCLEAR, outcome.reason or ""))
+
+    def _stop(self, stopped: Stopped) -> None:
+        if self._stopped is None:
+            self._stopped = stopped
+            self._log.error("Sending stops (%s): %s", stopped.stop, stopped.reason)
+
+    def _tell_late(self, late: Iterable[Outcome]) -> None:
+        for outcome in late:
+            self._log.warning(
+                "Batch %d was taken over by another sender; this answer is not recorded: %s",
+                outcome.batch.id,
+                outcome.reason,
+            )

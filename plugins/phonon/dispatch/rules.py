@@ -1,0 +1,48 @@
+"""What a campaign allows its sender, and the backoff between two sends of the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tenacity import RetryCallState, Retrying, wait_exponential_jitter
+
+from phonon.api.endpoints import Endpoint
+from phonon.calling_window import CallingWindow
+from phonon.ledger.budget import RateLimit
+
+_wait = wait_exponential_jitter(initial=1, exp_base=2, max=60, jitter=1)
+
+
+def backoff(attempt: int) -> float:
+    """Seconds to wait after the given number of attempts: about 1, 2, 4, 8 ... 60."""
+    state = RetryCallState(Retrying(), None, (), {})
+    state.attempt_number = max(1, attempt)
+    return float(_wait(state))
+
+
+class OnUnknown(StrEnum):
+    """What is done with a batch whose outcome is unknown."""
+
+    HOLD = "hold"
+    RESEND = "resend"
+    """The same bytes, which Phonon refuses with 201 if they had arrived."""
+
+
+@dataclass(frozen=True)
+class SendingRules:
+    """How the batches of one campaign are sent."""
+
+    window: CallingWindow
+    limits: Mapping[Endpoint, RateLimit]
+    on_unknown: Mapping[Endpoint, OnUnknown] = field(
+        default_factory=lambda: {Endpoint.BULK: OnUnknown.HOLD, Endpoint.REALTIME: OnUnknown.RESEND}
+    )
+    max_in_flight: int = 16
+    max_attempts: int = 5
+    """Sends of the same bytes, those above the limit and those that never left not counted."""
+    max_unclear: int = 10
+    """Batches in a row, sent one at a time, without a clear answer before the run gives up."""
+    max_unreachable: int = 5
+    """Failed tries to connect, with a backoff between them, before the run gives up."""

@@ -1,0 +1,137 @@
+"""From an answer to what the ledger records of the batch: pure functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from phonon.api.answer import Answer
+from phonon.api.request import freeze_objects, thaw
+from phonon.api.transport import Exchange, NotSent
+from phonon.api.verdict import Kind, Past, Verdict, classify
+from phonon.dispatch.rules import OnUnknown, SendingRules, backoff
+from phonon.ledger.outbox import Answered, Batch, Child, Outcome
+from phonon.ledger.states import BatchState
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """What is recorded, and what the sender itself has to know."""
+
+    outcome: Outcome
+    kind: Kind | None
+    """None when nothing was sent."""
+    retry_after: float | None = None
+
+
+def settle(batch: Batch, exchange: Exchange, rules: SendingRules, now: float) -> Settlement:
+    """Decide what becomes of a batch that was taken as ``batch`` and then sent."""
+    if isinstance(exchange, NotSent):
+        answered = Answered(sent=False, outcome=f"not sent: {exchange.error}")
+        return Settlement(_open_again(batch, batch.past, answered, exchange.error, batch.attempts, 0.0), None)
+    answer = exchange if isinstance(exchange, Answer) else None
+    verdict = classify(batch.endpoint, batch.past, answer)
+    reason = verdict.reason if answer else f"{verdict.reason}: {getattr(exchange, 'error', '')}"
+    outcome = _outcome(batch, verdict, reason, answer, rules, now)
+    return Settlement(outcome, verdict.kind, answer.retry_after if answer else None)
+
+
+def give_up(batch: Batch, reason: str) -> Outcome:
+    """Settle a batch that will not be sent any more, without sending it."""
+    state = BatchState.HELD if batch.past.may_be_accepted else BatchState.EXPIRED
+    return Outcome(batch, state, batch.past, reason, batch.attempts)
+
+
+def hold(batch: Batch, reason: str) -> Outcome:
+    """Hold a batch without sending it."""
+    return Outcome(batch, BatchState.HELD, batch.past, reason, batch.attempts)
+
+
+def split(batch: Batch, reason: str, answered: Answered | None = None) -> Outcome:
+    """Replace a batch that was refused whole, or never sent, by its halves."""
+    calls = thaw(batch.frozen)
+    middle = (len(calls) + 1) // 2
+    children = [
+        Child(
+            freeze_objects(half),
+            [call["client-identifier"] for call in half],
+            BatchState.PENDING,
+            Past.FIRST,
+        )
+        for half in (calls[:middle], calls[middle:])
+    ]
+    attempts = batch.attempts + (1 if answered else 0)
+    return Outcome(batch, BatchState.SPLIT, batch.past, reason, attempts, answered, children=children)
+
+
+def _outcome(  # noqa: C901, PLR0911 - a table: one line a kind
+    batch: Batch, verdict: Verdict, reason: str, answer: Answer | None, rules: SendingRules, now: float
+) -> Outcome:
+    answered = _answered(verdict, answer)
+    attempts = batch.attempts + 1
+    match verdict.kind:
+        case Kind.ACCEPTED | Kind.PARTIAL:
+            return _accepted(batch, verdict, reason, answered)
+        case Kind.ACCEPTED_EARLIER:
+            return Outcome(batch, BatchState.ACCEPTED_EARLIER, verdict.past, reason, attempts, answered)
+        case Kind.SPLIT if batch.calls > 1:
+            return split(batch, reason, answered)
+        case Kind.SPLIT:
+            return Outcome(batch, BatchState.REFUSED, verdict.past, reason, attempts, answered)
+        case Kind.THROTTLED:
+            return _open_again(batch, verdict.past, answered, reason, batch.attempts, now + backoff(1))
+        case Kind.AGAIN if attempts < rules.max_attempts:
+            return _open_again(batch, verdict.past, answered, reason, attempts, now + backoff(attempts))
+        case Kind.AGAIN:
+            state = BatchState.HELD if verdict.past.has_silence else BatchState.REFUSED
+            return Outcome(batch, state, verdict.past, reason, attempts, answered)
+        case Kind.UNKNOWN if rules.on_unknown[batch.endpoint] is OnUnknown.RESEND and attempts < rules.max_attempts:
+            not_before = now + backoff(attempts)
+            return Outcome(batch, BatchState.UNKNOWN, verdict.past, reason, attempts, answered, not_before)
+        case Kind.TOP_UP | Kind.FIX_CONFIGURATION:
+            return _open_again(batch, verdict.past, answered, reason, attempts, 0.0)
+        case Kind.UNKNOWN | Kind.HELD:
+            return Outcome(batch, BatchState.HELD, verdict.past, reason, attempts, answered)
+
+
+def _answered(verdict: Verdict, answer: Answer | None) -> Answered:
+    if answer is None:
+        return Answered(sent=True, outcome=verdict.kind.value)
+    return Answered(
+        sent=True,
+        outcome=verdict.kind.value,
+        http_status=answer.http_status,
+        code=None if answer.code is None else answer.code.value,
+        message=answer.message,
+        request_id=answer.request_id,
+        phonon_uuids=answer.phonon_uuids,
+    )
+
+
+def _open_again(
+    batch: Batch, past: Past, answered: Answered, reason: str, attempts: int, not_before: float
+) -> Outcome:
+    """Leave a batch to be sent again: freely when all was refused, as unknown while some send is unanswered."""
+    state = BatchState.UNKNOWN if past.has_silence else BatchState.PENDING
+    return Outcome(batch, state, past, reason, attempts, answered, not_before)
+
+
+def _accepted(batch: Batch, verdict: Verdict, reason: str, answered: Answered) -> Outcome:
+    """Accept the calls that the answer lists; of those it leaves out nothing is known.
+
+    A plain success without a list, as bulk gives it, speaks of all its calls.
+    """
+    attempts = batch.attempts + 1
+    listed = answered.phonon_uuids or {}
+    if verdict.kind is Kind.ACCEPTED and not listed:
+        return Outcome(batch, BatchState.ACCEPTED, verdict.past, None, attempts, answered)
+    calls = thaw(batch.frozen)
+    unlisted = [call for call in calls if call["client-identifier"] not in listed]
+    if not unlisted:
+        return Outcome(batch, BatchState.ACCEPTED, verdict.past, None, attempts, answered)
+    past = batch.past.after_silence()
+    reason = f"{reason}; not listed among the accepted calls"
+    if len(unlisted) == len(calls):
+        return Outcome(batch, BatchState.HELD, past, reason, attempts, answered)
+    identifiers = [call["client-identifier"] for call in unlisted]
+    child = Child(freeze_objects(unlisted), identifiers, BatchState.HELD, past, reason)
+    return Outcome(batch, BatchState.ACCEPTED, verdict.past, None, attempts, answered, children=[child])

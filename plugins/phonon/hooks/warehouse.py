@@ -1,0 +1,55 @@
+"""Opening the warehouse that an Airflow connection names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
+
+from phonon.errors import ConfigurationError
+from phonon.warehouse.warehouse import Warehouse, open_warehouse
+
+
+def warehouse_of(conn_id: str) -> Warehouse:
+    """Open the warehouse of a connection; any type whose hook has a DB-API connection is accepted.
+
+    Raises ConfigurationError when the connection is missing, names no database, or is of a type that is not
+    installed.
+    """
+    try:
+        connection = BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        raise ConfigurationError(
+            f"There is no connection {conn_id!r} for the warehouse. Create it in the Airflow UI (Admin > Connections) or "
+            f"set AIRFLOW_CONN_{conn_id.upper()}; for a DuckDB file: "
+            '{"conn_type": "duckdb", "host": "/path/of/warehouse.duckdb"}.'
+        ) from None
+    hook = _duckdb_hook(connection) if connection.conn_type == "duckdb" else _hook(connection)
+    if not hasattr(hook, "get_conn"):
+        raise ConfigurationError(f"Connection {conn_id!r} of type {connection.conn_type!r} is not of a database.")
+    return open_warehouse(hook, conn_id=conn_id)
+
+
+def _duckdb_hook(connection: Any) -> Any:
+    from airflow.providers.duckdb.hooks.duckdb import IN_MEMORY_DATABASE, DuckDBHook  # noqa: PLC0415 - optional provider
+
+    # The URI form duckdb:////path puts the path where the hook does not look for it.
+    database = connection.schema if not connection.host and "/" in (connection.schema or "") else None
+    hook = DuckDBHook(duckdb_conn_id=connection.conn_id, database=database)
+    if hook.get_database() == IN_MEMORY_DATABASE:
+        raise ConfigurationError(
+            f"Connection {connection.conn_id!r} names no DuckDB file, so every task would see an empty database. Put "
+            "the path of the file into its host."
+        )
+    return hook
+
+
+def _hook(connection: Any) -> Any:
+    try:
+        return connection.get_hook()
+    except (AirflowException, ImportError, ValueError) as error:
+        raise ConfigurationError(
+            f"Connection {connection.conn_id!r} has the type {connection.conn_type!r}, for which there is no hook "
+            f"({type(error).__name__}). Install its provider, or correct the type."
+        ) from None

@@ -1,0 +1,239 @@
+"""Claims: each contact once for a campaign and an interval, in frozen batches.
+
+Every function works inside a transaction of the caller, who plans a chunk of contacts in one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from phonon.api.endpoints import Endpoint
+from phonon.api.verdict import Past
+from phonon.ledger.members import members
+from phonon.ledger.schema import batches, calls, intervals, number_uses, plans, rejects
+from phonon.ledger.states import BatchState, CallStatus
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One reading of a campaign's contacts for an interval, by one try of one run."""
+
+    id: int
+    interval_id: int
+    campaign: str
+    run_id: str
+
+
+@dataclass(frozen=True)
+class NewCall:
+    """A call about to be claimed. ``number_hashes`` count against the campaign's frequency limit."""
+
+    contact_id: str
+    client_identifier: str
+    number_last4: str
+    starts_at: float
+    number_hashes: Sequence[int]
+
+
+@dataclass(frozen=True)
+class NewBatch:
+    """A batch about to be frozen; ``frozen`` is the ``calls`` array as it will be sent."""
+
+    endpoint: Endpoint
+    api_version: str
+    flow_id: str
+    frozen: bytes
+    not_after: float
+    calls: Sequence[NewCall]
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A row that is not called. ``row_number`` counts the rows of the query from 0."""
+
+    row_number: int
+    contact_id: str | None
+    status: CallStatus
+    reason: str
+    number_last4: str | None = None
+
+
+def find_interval(connection: Connection, campaign: str, interval_key: str) -> int:
+    """The id of a campaign's interval, made when it is new."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    values = {"campaign": campaign, "interval_key": interval_key}
+    connection.execute(dialect.insert(intervals).values(values).on_conflict_do_nothing())
+    found: int = connection.execute(
+        select(intervals.c.id).where(intervals.c.campaign == campaign, intervals.c.interval_key == interval_key)
+    ).scalar_one()
+    return found
+
+
+def begin_plan(connection: Connection, *, campaign: str, interval_key: str, run_id: str, now: float) -> Plan:
+    """Open a plan; what an earlier try of it planned stays claimed."""
+    interval_id = find_interval(connection, campaign, interval_key)
+    statement = insert(plans).values(interval_id=interval_id, run_id=run_id, started_at=now).returning(plans.c.id)
+    return Plan(connection.execute(statement).scalar_one(), interval_id, campaign, run_id)
+
+
+def lock_campaign(connection: Connection, campaign: str) -> None:
+    """Plan one chunk of a campaign at a time, so that limits hold between runs that plan at once.
+
+    On SQLite every writing transaction excludes the others already.
+    """
+    if connection.dialect.name == "postgresql":
+        digest = hashlib.blake2b(f"phonon plan {campaign}".encode(), digest_size=8).digest()
+        key = int.from_bytes(digest, "big", signed=True)
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+
+
+def claimed_contacts(connection: Connection, plan: Plan, contact_ids: Sequence[str]) -> Mapping[str, int]:
+    """Those of the contacts that are claimed in the interval, with the newest plan that saw each."""
+    rows = connection.execute(
+        select(calls.c.contact_id, calls.c.plan_id).where(
+            calls.c.interval_id == plan.interval_id, calls.c.contact_id.in_(members(connection, contact_ids))
+        )
+    )
+    return {row.contact_id: row.plan_id for row in rows}
+
+
+def rejected_contacts(connection: Connection, plan: Plan, contact_ids: Sequence[str]) -> set[str]:
+    """Those of the contacts that this plan has already rejected."""
+    rows = connection.execute(
+        select(rejects.c.contact_id).where(
+            rejects.c.plan_id == plan.id, rejects.c.contact_id.in_(members(connection, contact_ids))
+        )
+    )
+    return {row.contact_id for row in rows}
+
+
+def see_again(connection: Connection, plan: Plan, contact_ids: Sequence[str]) -> None:
+    """Note that this plan's query returned contacts that an earlier plan has claimed."""
+    if contact_ids:
+        connection.execute(
+            update(calls)
+            .where(
+                calls.c.interval_id == plan.interval_id, calls.c.contact_id.in_(members(connection, contact_ids))
+            )
+            .values(plan_id=plan.id)
+        )
+
+
+def count_claimed(connection: Connection, plan: Plan) -> int:
+    """Calls claimed in the plan's interval."""
+    count: int = connection.execute(
+        select(func.count()).select_from(calls).where(calls.c.interval_id == plan.interval_id)
+    ).scalar_one()
+    return count
+
+
+def count_uses(connection: Connection, scope: str, number_hashes: Sequence[int], since: float) -> dict[int, int]:
+    """Calls to each number that start at ``since`` or later and were not refused or left to expire."""
+    rows = connection.execute(
+        select(number_uses.c.number_hash, func.count())
+        .join(
+            calls,
+            (calls.c.interval_id == number_uses.c.interval_id) & (calls.c.contact_id == number_uses.c.contact_id),
+        )
+        .join(batches, batches.c.id == calls.c.batch_id)
+        .where(
+            number_uses.c.scope == scope,
+            number_uses.c.number_hash.in_(members(connection, number_hashes)),
+            calls.c.starts_at >= since,
+            batches.c.state.not_in([BatchState.REFUSED, BatchState.EXPIRED]),
+        )
+        .group_by(number_uses.c.number_hash)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def add_batch(connection: Connection, plan: Plan, batch: NewBatch, now: float) -> int:
+    """Freeze a batch and claim its calls; gives the batch's id.
+
+    The claim is a unique key, so a contact that another plan claimed meanwhile fails the transaction.
+    """
+    batch_id: int = connection.execute(
+        insert(batches)
+        .values(
+            interval_id=plan.interval_id,
+            run_id=plan.run_id,
+            **frozen_columns(batch.frozen),
+            endpoint=batch.endpoint,
+            api_version=batch.api_version,
+            flow_id=batch.flow_id,
+            calls=len(batch.calls),
+            starts_at=min(call.starts_at for call in batch.calls),
+            not_after=batch.not_after,
+            state=BatchState.PENDING,
+            past=Past.FIRST,
+            changed_at=now,
+        )
+        .returning(batches.c.id)
+    ).scalar_one()
+    common = {"interval_id": plan.interval_id, "batch_id": batch_id, "plan_id": plan.id}
+    connection.execute(
+        insert(calls),
+        [
+            {
+                "contact_id": call.contact_id,
+                "client_identifier": call.client_identifier,
+                "number_last4": call.number_last4,
+                "starts_at": call.starts_at,
+                **common,
+            }
+            for call in batch.calls
+        ],
+    )
+    uses = [
+        {
+            "scope": plan.campaign,
+            "number_hash": used,
+            "interval_id": plan.interval_id,
+            "contact_id": call.contact_id,
+        }
+        for call in batch.calls
+        for used in call.number_hashes
+    ]
+    if uses:
+        connection.execute(insert(number_uses), uses)
+    return batch_id
+
+
+def frozen_columns(frozen: bytes) -> dict[str, Any]:
+    """How a frozen array is kept: deflated, with the checksum that tells whether it is still the same."""
+    return {"frozen": zlib.compress(frozen, 1), "frozen_sha256": hashlib.sha256(frozen).hexdigest()}
+
+
+def add_rejects(connection: Connection, plan: Plan, rows: Sequence[Reject]) -> None:
+    """Note rows that are not called."""
+    if rows:
+        connection.execute(
+            insert(rejects),
+            [
+                {
+                    "plan_id": plan.id,
+                    "row_number": row.row_number,
+                    "contact_id": row.contact_id,
+                    "status": row.status,
+                    "reason": row.reason,
+                    "number_last4": row.number_last4,
+                }
+                for row in rows
+            ],
+        )
+
+
+def finish_plan(connection: Connection, plan: Plan, *, rows_read: int, planned: int, now: float) -> None:
+    """Close a plan: its rejects are now those of the interval, and earlier ones are dropped."""
+    done = {"completed_at": now, "rows_read": rows_read, "planned": planned}
+    connection.execute(update(plans).where(plans.c.id == plan.id).values(done))
+    connection.execute(update(intervals).where(intervals.c.id == plan.interval_id).values(plan_id=plan.id))
+    older = select(plans.c.id).where(plans.c.interval_id == plan.interval_id, plans.c.id < plan.id)
+    connection.execute(delete(rejects).where(rejects.c.plan_id.in_(older)))

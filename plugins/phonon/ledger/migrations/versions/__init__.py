@@ -1,0 +1,1 @@
+"""One file a version; a released version is never edited."""

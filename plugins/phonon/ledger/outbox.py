@@ -1,0 +1,364 @@
+"""The outbox: frozen batches on their way to Phonon, taken and settled under a fence.
+
+Taking a batch raises its fence in the same transaction that commits SENDING and books the rate budget. Whoever
+holds an older fence can record nothing. All functions work inside a transaction of the caller.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
+
+from phonon.api.endpoints import Endpoint
+from phonon.api.verdict import Past
+from phonon.errors import LedgerError
+from phonon.ledger.budget import WINDOW_SECONDS, RateLimit, room
+from phonon.ledger.claims import frozen_columns
+from phonon.ledger.members import members
+from phonon.ledger.owner import is_certainly_dead
+from phonon.ledger.schema import batches, calls, sends
+from phonon.ledger.states import BatchState
+
+_SENDABLE = (BatchState.PENDING, BatchState.UNKNOWN)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A frozen batch as it stood when it was read; ``fence`` tells later whether it still stands so."""
+
+    id: int
+    endpoint: Endpoint
+    api_version: str
+    flow_id: str
+    calls: int
+    frozen: bytes = field(repr=False)
+    starts_at: float
+    not_after: float
+    state: BatchState
+    past: Past
+    attempts: int
+    fence: int
+    body_sha256: str | None
+    code: int | None
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Who takes batches: the run, the process, and the longest time in which one of its sends has ended."""
+
+    run_id: str
+    owner: str
+    lease_seconds: float
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """A batch and the body that will be sent for it."""
+
+    batch: Batch
+    body_sha256: str
+    body_bytes: int
+
+
+@dataclass(frozen=True)
+class Wave:
+    """What was taken: the batches, each with its new fence, and when to ask again if the limit kept others back."""
+
+    taken: Sequence[Batch]
+    wait_until: float | None
+
+
+@dataclass(frozen=True)
+class Child:
+    """A part of a batch that becomes a batch of its own."""
+
+    frozen: bytes = field(repr=False)
+    client_identifiers: Sequence[str]
+    state: BatchState
+    past: Past
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a batch that was taken, or that nothing more is done with.
+
+    ``answered`` is None for a batch that was not sent in this step.
+    """
+
+    batch: Batch
+    state: BatchState
+    past: Past
+    reason: str | None
+    attempts: int
+    answered: Answered | None = None
+    not_before: float = 0.0
+    children: Sequence[Child] = ()
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a send brought back. ``returned`` False: no byte of it was sent, so it takes nothing of the limit."""
+
+    sent: bool
+    outcome: str
+    http_status: int | None = None
+    code: int | None = None
+    message: str | None = None
+    request_id: str | None = None
+    phonon_uuids: Mapping[str, str] | None = None
+
+
+def candidates(
+    connection: Connection, interval_id: int, *, now: float, most: int, without: Sequence[int] = ()
+) -> list[Batch]:
+    """The next batches that may be sent, oldest first."""
+    found = connection.execute(
+        select(batches)
+        .where(
+            batches.c.interval_id == interval_id,
+            batches.c.state.in_(_SENDABLE),
+            batches.c.not_before <= now,
+            batches.c.id.not_in(members(connection, without)),
+        )
+        .order_by(batches.c.id)
+        .limit(most)
+    )
+    return [_read(row) for row in found]
+
+
+def next_due(connection: Connection, interval_id: int, *, without: Sequence[int] = ()) -> float | None:
+    """When the next batch of the interval may be looked at: its backoff or the lease of its sender ends."""
+    due = func.min(func.coalesce(batches.c.lease_until, batches.c.not_before))
+    open_states = (*_SENDABLE, BatchState.SENDING)
+    found: float | None = connection.execute(
+        select(due).where(
+            batches.c.interval_id == interval_id,
+            batches.c.state.in_(open_states),
+            batches.c.id.not_in(members(connection, without)),
+        )
+    ).scalar()
+    return found
+
+
+def recover(connection: Connection, interval_id: int, *, run_id: str, now: float) -> int:
+    """Make batches whose sender is gone unknown; gives how many.
+
+    A sender is gone when its lease has ended, since every send ends earlier, or when its process is known dead.
+    """
+    rows = connection.execute(
+        select(batches).where(batches.c.interval_id == interval_id, batches.c.state == BatchState.SENDING)
+    ).all()
+    gone = [row for row in rows if row.lease_until <= now or is_certainly_dead(row.owner)]
+    for row in gone:
+        connection.execute(
+            update(batches)
+            .where(batches.c.id == row.id, batches.c.fence == row.fence)
+            .values(
+                state=BatchState.UNKNOWN,
+                past=Past(row.past).after_silence(),
+                fence=row.fence + 1,
+                lease_until=None,
+                reason="the sender ended before an answer was recorded",
+                run_id=run_id,
+                changed_at=now,
+            )
+        )
+    return len(gone)
+
+
+def take(
+    connection: Connection, envelopes: Sequence[Envelope], *, sender: Sender, limit: RateLimit, now: float
+) -> Wave:
+    """Commit to sending as many of the batches, in order, as the limit leaves room for."""
+    fit, when = room(connection, limit, [limit.weight(each.batch.calls) for each in envelopes], now)
+    taken = []
+    for envelope in envelopes[:fit]:
+        batch = envelope.batch
+        changed = connection.execute(
+            update(batches)
+            .where(*_as_read(batch), batches.c.state.in_(_SENDABLE))
+            .values(
+                state=BatchState.SENDING,
+                fence=batch.fence + 1,
+                attempts=batch.attempts + 1,
+                owner=sender.owner,
+                lease_until=now + sender.lease_seconds,
+                body_sha256=envelope.body_sha256,
+                sent_at=now,
+                run_id=sender.run_id,
+                changed_at=now,
+            )
+        )
+        if changed.rowcount != 1:
+            continue  # another sender has it
+        connection.execute(insert(sends).values(_send(envelope, sender, limit, now)))
+        taken.append(batch)
+    return Wave(taken, None if fit == len(envelopes) else when)
+
+
+def record(connection: Connection, outcomes: Sequence[Outcome], *, run_id: str, now: float) -> list[Outcome]:
+    """Write what was learned; gives the outcomes that came too late, because the fence had been raised."""
+    late = []
+    for outcome in outcomes:
+        batch, answered = outcome.batch, outcome.answered
+        fence = batch.fence + (1 if answered else 0)
+        values: dict[str, Any] = {
+            "state": outcome.state,
+            "past": outcome.past,
+            "attempts": outcome.attempts,
+            "reason": outcome.reason,
+            "not_before": outcome.not_before,
+            "lease_until": None,
+            "fence": fence + 1,
+            "run_id": run_id,
+            "changed_at": now,
+        }
+        if answered:
+            values |= _answer_columns(answered)
+            connection.execute(
+                update(sends)
+                .where(sends.c.batch_id == batch.id, sends.c.fence == fence)
+                .values(
+                    answered_at=now,
+                    counts_until=now + WINDOW_SECONDS if answered.sent else now,
+                    http_status=answered.http_status,
+                    code=answered.code,
+                    outcome=answered.outcome,
+                )
+            )
+        changed = connection.execute(
+            update(batches).where(batches.c.id == batch.id, batches.c.fence == fence).values(values)
+        )
+        if changed.rowcount != 1:
+            late.append(outcome)
+            continue
+        for child in outcome.children:
+            _add_child(connection, batch, child, run_id=run_id, now=now)
+    return late
+
+
+def freeze_anew(connection: Connection, batch: Batch, frozen: bytes, *, starts_at: float, not_after: float) -> None:
+    """Give a batch that was certainly never sent other start-times; those before ``starts_at`` move to it."""
+    if batch.past is not Past.FIRST:
+        raise LedgerError(f"Batch {batch.id} was sent before and must keep its bytes.")
+    changed = connection.execute(
+        update(batches)
+        .where(*_as_read(batch), batches.c.state == BatchState.PENDING, batches.c.past == Past.FIRST)
+        .values(**frozen_columns(frozen), starts_at=starts_at, not_after=not_after, fence=batch.fence + 1)
+    )
+    if changed.rowcount == 1:
+        connection.execute(
+            update(calls)
+            .where(calls.c.batch_id == batch.id, calls.c.starts_at < starts_at)
+            .values(starts_at=starts_at)
+        )
+
+
+def erase_settled(connection: Connection, *, before: float) -> int:
+    """Erase the phone numbers of batches that were settled earlier than that; gives how many batches."""
+    done = (BatchState.ACCEPTED, BatchState.ACCEPTED_EARLIER, BatchState.REFUSED, BatchState.EXPIRED)
+    changed = connection.execute(
+        update(batches)
+        .where(batches.c.state.in_(done), batches.c.changed_at < before, batches.c.frozen.is_not(None))
+        .values(frozen=None)
+    )
+    return changed.rowcount
+
+
+def _as_read(batch: Batch) -> tuple[ColumnElement[bool], ...]:
+    return batches.c.id == batch.id, batches.c.fence == batch.fence
+
+
+def _send(envelope: Envelope, sender: Sender, limit: RateLimit, now: float) -> dict[str, Any]:
+    return {
+        "batch_id": envelope.batch.id,
+        "fence": envelope.batch.fence + 1,
+        "run_id": sender.run_id,
+        "endpoint": limit.endpoint,
+        "account": limit.account,
+        "calls": envelope.batch.calls,
+        "weight": limit.weight(envelope.batch.calls),
+        "bytes": envelope.body_bytes,
+        "started_at": now,
+        "counts_until": now + sender.lease_seconds + WINDOW_SECONDS,
+    }
+
+
+def _answer_columns(answered: Answered) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    if answered.code is not None or answered.message:
+        columns |= {"code": answered.code, "message": answered.message}
+    if answered.request_id:
+        columns["request_id"] = answered.request_id
+    if answered.phonon_uuids:
+        columns["phonon_uuids"] = zlib.compress(orjson.dumps(dict(answered.phonon_uuids)), 1)
+    return columns
+
+
+def _add_child(connection: Connection, parent: Batch, child: Child, *, run_id: str, now: float) -> None:
+    row = connection.execute(select(batches).where(batches.c.id == parent.id)).mappings().one()
+    inherited = ("interval_id", "endpoint", "api_version", "flow_id", "starts_at", "not_after", "code", "message")
+    kept = ("request_id", "body_sha256", "sent_at") if child.past is not Past.FIRST else ()
+    child_id = connection.execute(
+        insert(batches)
+        .values(
+            {name: row[name] for name in (*inherited, *kept)}
+            | frozen_columns(child.frozen)
+            | {
+                "parent_id": parent.id,
+                "run_id": run_id,
+                "calls": len(child.client_identifiers),
+                "state": child.state,
+                "past": child.past,
+                "reason": child.reason,
+                "changed_at": now,
+            }
+        )
+        .returning(batches.c.id)
+    ).scalar_one()
+    moved = connection.execute(
+        update(calls)
+        .where(
+            calls.c.batch_id == parent.id,
+            calls.c.client_identifier.in_(members(connection, child.client_identifiers)),
+        )
+        .values(batch_id=child_id)
+    )
+    if moved.rowcount != len(child.client_identifiers):
+        raise LedgerError(f"Batch {parent.id} does not hold the calls that its frozen bytes name.")
+    connection.execute(
+        update(batches)
+        .where(batches.c.id == parent.id)
+        .values(calls=batches.c.calls - len(child.client_identifiers))
+    )
+
+
+def _read(row: Row[Any]) -> Batch:
+    if row.frozen is None:
+        raise LedgerError(f"The frozen calls of batch {row.id} were erased, although it is {row.state}.")
+    frozen = zlib.decompress(row.frozen)
+    if hashlib.sha256(frozen).hexdigest() != row.frozen_sha256:
+        raise LedgerError(f"The frozen calls of batch {row.id} changed in the ledger; they must not be sent.")
+    return Batch(
+        id=row.id,
+        endpoint=Endpoint(row.endpoint),
+        api_version=row.api_version,
+        flow_id=row.flow_id,
+        calls=row.calls,
+        frozen=frozen,
+        starts_at=row.starts_at,
+        not_after=row.not_after,
+        state=BatchState(row.state),
+        past=Past(row.past),
+        attempts=row.attempts,
+        fence=row.fence,
+        body_sha256=row.body_sha256,
+        code=row.code,
+    )

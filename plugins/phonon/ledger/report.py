@@ -1,0 +1,228 @@
+"""Reading the ledger: what became of every contact of an interval, and of a run."""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Row, func, select
+
+from phonon.api.verdict import Past
+from phonon.ledger.budget import WINDOW_SECONDS
+from phonon.ledger.schema import batches, calls, intervals, plans, rejects, sends
+from phonon.ledger.states import BatchState, CallStatus, call_status
+from phonon.ledger.store import Ledger
+
+_SHOWN_WITH_ANSWER = frozenset(
+    {CallStatus.ACCEPTED, CallStatus.ACCEPTED_EARLIER, CallStatus.REFUSED, CallStatus.HELD, CallStatus.PENDING}
+)
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Calls of an interval: by status, and by response code of those that were answered."""
+
+    by_status: Mapping[CallStatus, int]
+    by_code: Mapping[int, int]
+
+
+@dataclass(frozen=True)
+class RunFigures:
+    """What one run read, planned and sent. Times are seconds since the epoch."""
+
+    rows_read: int
+    planned: int
+    requests: int
+    bytes: int
+    first_sent_at: float | None
+    last_sent_at: float | None
+    highest_in_any_minute: int
+
+    @property
+    def seconds(self) -> float:
+        """From the first send to the last."""
+        return (self.last_sent_at or 0.0) - (self.first_sent_at or 0.0)
+
+
+@dataclass(frozen=True)
+class HeldBatch:
+    """A batch that waits for evidence or a person."""
+
+    id: int
+    calls: int
+    sent_at: float | None
+    request_id: str | None
+    reason: str
+
+
+def result_rows(ledger: Ledger, interval_id: int, *, chunk_rows: int) -> Iterator[list[dict[str, Any]]]:
+    """The rows of the results table for an interval, in chunks; times are aware datetimes in UTC.
+
+    Read in short transactions by key, so that senders are not kept waiting.
+    """
+    with ledger.transaction(read_only=True) as connection:
+        interval = connection.execute(select(intervals).where(intervals.c.id == interval_id)).one()
+    common = {"campaign": interval.campaign, "interval_key": interval.interval_key}
+    after: str | None = None
+    while True:
+        with ledger.transaction(read_only=True) as connection:
+            rows = _call_rows(connection, interval_id, after, chunk_rows)
+            answers = _answers(connection, {row.batch_id for row in rows})
+        if not rows:
+            break
+        yield [common | _call_row(row, *answers[row.batch_id]) for row in rows]
+        after = rows[-1].contact_id
+    if interval.plan_id is not None:
+        yield from _reject_rows(ledger, interval.plan_id, common, chunk_rows)
+
+
+def totals(connection: Connection, interval_id: int) -> Totals:
+    """Count an interval's contacts as the results table shows them."""
+    by_status: Counter[CallStatus] = Counter()
+    by_code: Counter[int] = Counter()
+    rows = connection.execute(
+        select(batches.c.state, batches.c.past, batches.c.code, func.sum(batches.c.calls))
+        .where(batches.c.interval_id == interval_id, batches.c.calls > 0, batches.c.state != BatchState.SPLIT)
+        .group_by(batches.c.state, batches.c.past, batches.c.code)
+    )
+    for state, past, code, count in rows:
+        status = call_status(BatchState(state), Past(past))
+        by_status[status] += int(count)
+        if code is not None and status in _SHOWN_WITH_ANSWER:
+            by_code[code] += int(count)
+    refused = connection.execute(
+        select(rejects.c.status, func.count())
+        .join(intervals, intervals.c.plan_id == rejects.c.plan_id)
+        .where(intervals.c.id == interval_id)
+        .group_by(rejects.c.status)
+    )
+    for status, count in refused:
+        by_status[CallStatus(status)] += count
+    return Totals(by_status, by_code)
+
+
+def run_figures(connection: Connection, interval_id: int, run_id: str) -> RunFigures:
+    """What one run did in an interval, all its tries together."""
+    plan = connection.execute(
+        select(func.coalesce(func.max(plans.c.rows_read), 0), func.coalesce(func.sum(plans.c.planned), 0)).where(
+            plans.c.interval_id == interval_id, plans.c.run_id == run_id
+        )
+    ).one()
+    sent = connection.execute(
+        select(sends.c.started_at, sends.c.calls, sends.c.bytes)
+        .join(batches, batches.c.id == sends.c.batch_id)
+        .where(batches.c.interval_id == interval_id, sends.c.run_id == run_id)
+        .order_by(sends.c.started_at)
+    ).all()
+    times = [row.started_at for row in sent]
+    return RunFigures(
+        rows_read=int(plan[0]),
+        planned=int(plan[1]),
+        requests=len(sent),
+        bytes=sum(row.bytes for row in sent),
+        first_sent_at=times[0] if times else None,
+        last_sent_at=times[-1] if times else None,
+        highest_in_any_minute=_highest([(row.started_at, row.calls) for row in sent]),
+    )
+
+
+def held_batches(connection: Connection, interval_id: int) -> list[HeldBatch]:
+    """The batches of an interval that are shown as held, oldest first."""
+    rows = connection.execute(
+        select(batches).where(batches.c.interval_id == interval_id, batches.c.calls > 0).order_by(batches.c.id)
+    )
+    return [
+        HeldBatch(row.id, row.calls, row.sent_at, row.request_id, row.reason or "sent, no answer recorded yet")
+        for row in rows
+        if row.state != BatchState.SPLIT and call_status(BatchState(row.state), Past(row.past)) is CallStatus.HELD
+    ]
+
+
+def open_calls(connection: Connection, interval_id: int) -> int:
+    """Calls of an interval that are neither settled nor held."""
+    open_states = (BatchState.PENDING, BatchState.UNKNOWN, BatchState.SENDING)
+    count: int = connection.execute(
+        select(func.coalesce(func.sum(batches.c.calls), 0)).where(
+            batches.c.interval_id == interval_id, batches.c.state.in_(open_states)
+        )
+    ).scalar_one()
+    return int(count)
+
+
+def _call_rows(connection: Connection, interval_id: int, after: str | None, most: int) -> list[Row[Any]]:
+    query = select(calls).where(calls.c.interval_id == interval_id).order_by(calls.c.contact_id).limit(most)
+    if after is not None:
+        query = query.where(calls.c.contact_id > after)
+    return list(connection.execute(query).all())
+
+
+def _answers(connection: Connection, batch_ids: set[int]) -> dict[int, tuple[Row[Any], dict[str, str]]]:
+    """The batches, each with the phonon-uuids of its calls."""
+    answers = {}
+    ids = sorted(batch_ids)
+    wanted = [column for column in batches.c if column.name != "frozen"]
+    for start in range(0, len(ids), 500):
+        for row in connection.execute(select(*wanted).where(batches.c.id.in_(ids[start : start + 500]))):
+            answers[row.id] = (row, orjson.loads(zlib.decompress(row.phonon_uuids)) if row.phonon_uuids else {})
+    return answers
+
+
+def _call_row(call: Row[Any], batch: Row[Any], phonon_uuids: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "run_id": batch.run_id,
+        "contact_id": call.contact_id,
+        "client_identifier": call.client_identifier,
+        "number_last4": call.number_last4,
+        "status": call_status(BatchState(batch.state), Past(batch.past)).value,
+        "reason": batch.reason,
+        "api_code": batch.code,
+        "api_message": batch.message,
+        "request_id": batch.request_id,
+        "phonon_uuid": phonon_uuids.get(call.client_identifier) or None,
+        "batch_id": str(batch.id),
+        "endpoint": batch.endpoint,
+        "flow_id": batch.flow_id,
+        "start_time": _datetime(call.starts_at),
+        "sent_at": _datetime(batch.sent_at),
+    }
+
+
+def _reject_rows(
+    ledger: Ledger, plan_id: int, common: Mapping[str, Any], chunk_rows: int
+) -> Iterator[list[dict[str, Any]]]:
+    after = -1
+    while True:
+        with ledger.transaction(read_only=True) as connection:
+            rows = connection.execute(
+                select(rejects, plans.c.run_id)
+                .join(plans, plans.c.id == rejects.c.plan_id)
+                .where(rejects.c.plan_id == plan_id, rejects.c.row_number > after)
+                .order_by(rejects.c.row_number)
+                .limit(chunk_rows)
+            ).all()
+        if not rows:
+            return
+        names = ("run_id", "contact_id", "status", "reason", "number_last4")
+        yield [{**common, **{name: getattr(row, name) for name in names}} for row in rows]
+        after = rows[-1].row_number
+
+
+def _highest(events: list[tuple[float, int]]) -> int:
+    """The most calls whose sends started in any 60 seconds."""
+    highest = total = first = 0
+    for at, weight in events:
+        total += weight
+        while events[first][0] <= at - WINDOW_SECONDS:
+            total -= events[first][1]
+            first += 1
+        highest = max(highest, total)
+    return highest
+
+
+def _datetime(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

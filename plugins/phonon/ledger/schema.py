@@ -1,0 +1,160 @@
+"""The ledger's tables, as SQLAlchemy Core sees them. Their history is in ``migrations``.
+
+Times are seconds since the epoch, UTC. Every table has the prefix ``phonon_ledger_``, since the ledger may
+live in the same database as the warehouse. No table but ``batches`` (its ``frozen``) holds a phone number.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+PREFIX = "phonon_ledger_"
+metadata = MetaData()
+
+_ID = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER is SQLite's own row id
+_BIG = BigInteger()
+
+meta = Table(
+    f"{PREFIX}meta",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+intervals = Table(
+    f"{PREFIX}intervals",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("campaign", Text, nullable=False),
+    Column("interval_key", Text, nullable=False),
+    Column("plan_id", _BIG),  # the newest plan that was completed; only its rejects count
+    UniqueConstraint("campaign", "interval_key", name=f"{PREFIX}intervals_key"),
+)
+
+plans = Table(
+    f"{PREFIX}plans",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("interval_id", _BIG, ForeignKey(intervals.c.id), nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("completed_at", Double),
+    Column("rows_read", _BIG, nullable=False, default=0),
+    Column("planned", _BIG, nullable=False, default=0),
+    Index(f"{PREFIX}plans_interval", "interval_id"),
+)
+
+batches = Table(
+    f"{PREFIX}batches",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("interval_id", _BIG, ForeignKey(intervals.c.id), nullable=False),
+    Column("parent_id", _BIG),
+    Column("run_id", Text, nullable=False),  # the run that last changed it
+    Column("endpoint", Text, nullable=False),
+    Column("api_version", Text, nullable=False),
+    Column("flow_id", Text, nullable=False),
+    Column("calls", Integer, nullable=False),
+    Column("frozen", LargeBinary),  # the calls array, deflated; erased some time after the batch is settled
+    Column("frozen_sha256", Text, nullable=False),
+    Column("starts_at", Double, nullable=False),  # the earliest start-time of its calls
+    Column("not_after", Double, nullable=False),  # end of the day of starts_at
+    Column("state", Text, nullable=False),
+    Column("past", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("fence", Integer, nullable=False, default=0),
+    Column("owner", Text),
+    Column("lease_until", Double),
+    Column("not_before", Double, nullable=False, default=0),
+    Column("body_sha256", Text),  # of the last body sent, with the envelope
+    Column("sent_at", Double),
+    Column("code", Integer),
+    Column("message", Text),
+    Column("request_id", Text),
+    Column("phonon_uuids", LargeBinary),  # deflated JSON object, client-identifier -> phonon-uuid
+    Column("reason", Text),
+    Column("changed_at", Double, nullable=False),
+    Index(f"{PREFIX}batches_open", "interval_id", "state", "id"),
+)
+
+calls = Table(
+    f"{PREFIX}calls",
+    metadata,
+    Column("interval_id", _BIG, ForeignKey(intervals.c.id), nullable=False),
+    Column("contact_id", Text, nullable=False),
+    Column("client_identifier", Text, nullable=False),
+    Column("number_last4", Text, nullable=False),
+    Column("starts_at", Double, nullable=False),
+    Column("batch_id", _BIG, ForeignKey(batches.c.id), nullable=False),
+    Column("plan_id", _BIG, nullable=False),  # the newest plan whose query returned the contact
+    PrimaryKeyConstraint("interval_id", "contact_id"),
+    Index(f"{PREFIX}calls_batch", "batch_id"),
+)
+
+number_uses = Table(
+    f"{PREFIX}number_uses",
+    metadata,
+    Column("scope", Text, nullable=False),
+    Column("number_hash", _BIG, nullable=False),
+    Column("interval_id", _BIG, nullable=False),
+    Column("contact_id", Text, nullable=False),
+    Index(f"{PREFIX}number_uses_number", "scope", "number_hash"),
+)
+
+rejects = Table(
+    f"{PREFIX}rejects",
+    metadata,
+    Column("plan_id", _BIG, ForeignKey(plans.c.id), nullable=False),
+    Column("row_number", _BIG, nullable=False),
+    Column("contact_id", Text),
+    Column("status", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("number_last4", Text),
+    PrimaryKeyConstraint("plan_id", "row_number"),
+    Index(f"{PREFIX}rejects_contact", "plan_id", "contact_id"),
+)
+
+sends = Table(
+    f"{PREFIX}sends",
+    metadata,
+    Column("batch_id", _BIG, ForeignKey(batches.c.id), nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("endpoint", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("calls", Integer, nullable=False),
+    Column("weight", Integer, nullable=False),  # what it takes of the limit: its calls, or one request
+    Column("bytes", Integer, nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("counts_until", Double, nullable=False),
+    Column("answered_at", Double),
+    Column("http_status", Integer),
+    Column("code", Integer),
+    Column("outcome", Text),
+    PrimaryKeyConstraint("batch_id", "fence"),
+    Index(f"{PREFIX}sends_budget", "endpoint", "account", "counts_until", "weight"),
+)
+
+rates = Table(
+    f"{PREFIX}rates",
+    metadata,
+    Column("endpoint", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("share", Double, nullable=False),  # of the limit that is used, lowered by a 429
+    Column("share_at", Double, nullable=False),
+    Column("blocked_until", Double, nullable=False),
+    PrimaryKeyConstraint("endpoint", "account"),
+)

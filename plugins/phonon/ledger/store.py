@@ -1,0 +1,106 @@
+"""Opening the ledger: SQLite for one machine, PostgreSQL for more."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+from phonon.errors import LedgerError, masked
+from phonon.ledger.migration import migrate
+from phonon.ledger.schema import meta
+
+_LOCK_WAIT_SECONDS = 60
+
+
+class Ledger:
+    """A ledger that is open and up to date.
+
+    :param url: of an SQLite file or a PostgreSQL database.
+    :param clock: seconds since the epoch, for tests; by default PostgreSQL's own clock, so that workers
+        whose clocks differ share one limit, or this machine's for SQLite.
+    """
+
+    def __init__(self, url: URL, *, clock: Callable[[], float] | None = None) -> None:
+        self._engine = _engine(url)
+        self._clock = clock
+        self._place = url.render_as_string(hide_password=True)
+        with self.transaction() as connection:
+            migrate(connection)
+        with self.transaction() as connection:
+            self._hash_key = _hash_key(connection)
+
+    @contextmanager
+    def transaction(self, *, read_only: bool = False) -> Iterator[Connection]:
+        """One transaction. On SQLite a writing one excludes other writers from its start.
+
+        Raises LedgerError for what the database reports, without the statement's parameters.
+        """
+        try:
+            engine = self._engine.execution_options(phonon_read_only=read_only)
+            with engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            said = str(getattr(error, "orig", None) or type(error).__name__).strip().splitlines()
+            raise LedgerError(
+                f"The ledger at {self._place} failed: {masked(said[0]) if said else type(error).__name__}. Check the "
+                "connection phonon_ledger, and that the database is up, writable and has space."
+            ) from None
+
+    def now(self, connection: Connection) -> float:
+        """Seconds since the epoch, by the clock that all senders of this ledger share."""
+        if self._clock is not None:
+            return self._clock()
+        if self._engine.dialect.name == "postgresql":
+            return float(connection.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one())
+        return time.time()
+
+    def number_hash(self, number: str) -> int:
+        """Keyed hash of a phone number, 64 bits: tells whether two are the same and nothing else."""
+        digest = hashlib.blake2b(number.encode(), key=self._hash_key, digest_size=8).digest()
+        return int.from_bytes(digest, "big", signed=True)
+
+    def account(self, security_id: str) -> str:
+        """Keyed hash of a security-id: names the account whose limit is shared."""
+        return hashlib.blake2b(security_id.encode(), key=self._hash_key, digest_size=8).hexdigest()
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._engine.dispose()
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        engine = create_engine(url, connect_args={"timeout": _LOCK_WAIT_SECONDS, "check_same_thread": False})
+        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    return create_engine(url, pool_pre_ping=True, hide_parameters=True)
+
+
+def _configure_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # _begin_sqlite begins transactions, not the driver
+    connection.execute("PRAGMA journal_mode = WAL")
+    # A committed SENDING must survive a power cut: what was sent after it cannot be unsent.
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    read_only = connection.get_execution_options().get("phonon_read_only", False)
+    # A deferred transaction that reads before it writes fails when another one wrote in between.
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def _hash_key(connection: Connection) -> bytes:
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    insert = dialect.insert(meta).values(name="hash_key", value=secrets.token_hex(32))
+    connection.execute(insert.on_conflict_do_nothing())
+    value: str = connection.execute(select(meta.c.value).where(meta.c.name == "hash_key")).scalar_one()
+    return bytes.fromhex(value)

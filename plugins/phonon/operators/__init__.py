@@ -1,0 +1,1 @@
+"""Airflow's operators: they translate a task's context and delegate."""

@@ -1,0 +1,67 @@
+"""From a task's context to our words, and from our errors to Airflow's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from phonon.errors import ConfigurationError, PhononError
+
+
+class PhononTaskError(AirflowException):
+    """What a task reports of an error of ours that may be gone at the next try."""
+
+
+def interval_key(dag_run: Any) -> str:
+    """What names the interval of a run: its start in UTC, else its logical date, else the run id."""
+    start = dag_run.data_interval_start or dag_run.logical_date
+    return str(dag_run.run_id) if start is None else start.astimezone(UTC).isoformat()
+
+
+def run_of(context: Mapping[str, Any], *, dry_run: bool, limit: int | None, test_numbers: Sequence[str]) -> Any:
+    """Describe the run of a task, with the interval it works on.
+
+    A run with test numbers has an interval of its own: it must neither claim nor disturb the real one.
+    """
+    from phonon.campaign.job import Run  # noqa: PLC0415 - heavy, and this module is imported by every Dag file
+
+    dag_run = context["dag_run"]
+    numbers = _test_numbers(test_numbers)
+    return Run(
+        run_id=dag_run.run_id,
+        run_type=str(getattr(dag_run.run_type, "value", dag_run.run_type)),
+        interval_key=f"test:{dag_run.run_id}" if numbers else interval_key(dag_run),
+        dry_run=dry_run,
+        limit=limit,
+        test_numbers=numbers,
+    )
+
+
+@contextmanager
+def airflow_errors() -> Iterator[None]:
+    """Turn our errors into Airflow's: one that a person has to mend is not tried again."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise AirflowFailException(str(error)) from None
+    except PhononError as error:
+        raise PhononTaskError(str(error)) from None
+
+
+def _test_numbers(numbers: Sequence[str]) -> tuple[str, ...]:
+    if not numbers:
+        return ()
+    import pandas as pd  # noqa: PLC0415 - heavy, and this module is imported by every Dag file
+
+    from phonon.contacts.cleaning import ContactColumns, clean  # noqa: PLC0415 - as above
+
+    rows = pd.DataFrame({"id": range(len(numbers)), "number": list(numbers)}, dtype=object)
+    cleaned = clean(rows, ContactColumns("id", ("number",)))
+    if len(cleaned.invalid):
+        position, reason = cleaned.invalid["row"].iloc[0] + 1, cleaned.invalid["reason"].iloc[0]
+        raise ConfigurationError(f"test_numbers: entry {position} is not an Indian mobile number ({reason}).")
+    return tuple(number[0] for number in cleaned.valid["numbers"])

@@ -1,0 +1,101 @@
+"""The operator for Dags that people write themselves: a whole campaign in one task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowFailException
+
+from phonon.campaign.model import Campaign
+from phonon.operators.context import airflow_errors, run_of
+from phonon.operators.steps import CampaignOperator, outcome_of, results_asset
+
+
+class PhononOutboundOperator(CampaignOperator):
+    """
+    Call the contacts that a query returns, once each, and write the outcome to the warehouse.
+
+    Plans, sends and pushes as the Dag of a campaign file does, with the same promises; the results are pushed
+    even when sending fails. Running the task again, after a crash or by clearing it, takes up what is left and
+    calls nobody twice. The keyword arguments are the keys of a campaign file; those of Airflow's own
+    (``owner``, ``start_date``) go to Airflow.
+
+    :param name: name of the campaign, under which contacts are claimed. Default: the task's id.
+    :param contacts: SQL of the contacts query, templated; or the path of an ``.sql`` file, found as Airflow
+        finds template files.
+    :param contact_id: column that names the contact.
+    :param numbers: columns of phone numbers, tried in this order.
+    :param flow_id: id of the Phonon flow.
+    :param variables: flow variable -> column.
+    :param dry_run: plan and validate, send nothing.
+    :param limit: at most so many calls.
+    :param test_numbers: call these instead of the contacts, one call each, with api-version TEST.
+    :param campaign_keys: every other key of a campaign file: ``purpose``, ``endpoint``, ``start_at``, ``window``,
+        ``limits``, ``on_unknown``, ``correlation_key``, ``results_table``, ``phonon_conn_id``,
+        ``warehouse_conn_id``, ``ledger_conn_id``.
+    """
+
+    template_fields = ("contacts",)
+    template_ext = (".sql",)
+    template_fields_renderers = {"contacts": "sql"}  # noqa: RUF012 - Airflow's own form
+
+    def __init__(
+        self,
+        *,
+        contacts: str,
+        contact_id: str,
+        numbers: Sequence[str],
+        flow_id: str,
+        name: str | None = None,
+        variables: Mapping[str, str] | None = None,
+        dry_run: bool = False,
+        limit: int | None = None,
+        test_numbers: Sequence[str] = (),
+        **kwargs: Any,
+    ) -> None:
+        keys = {key: kwargs.pop(key) for key in list(kwargs) if key in _CAMPAIGN_KEYS}
+        with airflow_errors():
+            campaign = campaign_of(
+                {
+                    "name": name or kwargs["task_id"],
+                    "contacts": contacts,
+                    "contact_id": contact_id,
+                    "numbers": list(numbers),
+                    "variables": dict(variables or {}),
+                    "flow_id": flow_id,
+                    **keys,
+                }
+            )
+        super().__init__(campaign=campaign, outlets=[results_asset(campaign.name)], **kwargs)
+        self.contacts = contacts
+        self.dry_run_only = dry_run
+        self.limit = limit
+        self.test_numbers = tuple(test_numbers)
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Plan, send, push; gives the counts by status and by code. Fails when sending stopped."""
+        with airflow_errors():
+            run = run_of(context, dry_run=self.dry_run_only, limit=self.limit, test_numbers=self.test_numbers)
+            summary: dict[str, Any] = {}
+            try:
+                self.extract_and_batch(run, self.contacts)
+                summary = self.trigger_calls(run)
+            finally:
+                counts = self.push_results(run, outcome_of(summary))
+        context["outlet_events"][results_asset(self.campaign.name)].extra = {
+            "campaign": self.campaign.name,
+            "interval_key": run.interval_key,
+            **counts,
+        }
+        if summary["stop"]:
+            raise AirflowFailException(summary["message"])
+        return summary
+
+
+_CAMPAIGN_KEYS = frozenset(Campaign.model_fields) - {"owner", "start_date", "description", "schedule"}
+
+
+def campaign_of(keys: Mapping[str, Any]) -> Campaign:
+    """Make a campaign from keyword arguments; raises ConfigurationError that names each bad one."""
+    return Campaign.model_validate(keys)

@@ -1,0 +1,218 @@
+"""The tasks of a campaign's Dag: extract_and_batch, trigger_calls, branch_on_response, the branches, push_results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Asset, BaseBranchOperator, BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+from phonon.campaign.model import Campaign
+from phonon.errors import StoppedSendingError
+from phonon.operators.context import airflow_errors, run_of
+
+if TYPE_CHECKING:
+    from phonon.campaign.job import CampaignJob, Run, Sent
+
+TRIGGER_CALLS = "trigger_calls"
+ACCEPTED = "accepted"
+REVIEW_REFUSED = "review_refused"
+REVIEW_HELD = "review_held"
+TOP_UP = "top_up"
+FIX_CONFIGURATION = "fix_configuration"
+
+_SHOWN_BATCHES = 50
+
+
+def results_asset(campaign: str) -> Asset:
+    """The asset that a push of results emits."""
+    return Asset(f"phonon://{campaign}/results")
+
+
+class CampaignOperator(BaseOperator):
+    """Base of the tasks that carry out a step of a campaign."""
+
+    def __init__(self, *, campaign: Campaign, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.campaign = campaign
+
+    def run_of(self, context: Mapping[str, Any]) -> Run:
+        """Describe this run, with the parameters it was started with."""
+        params = context["params"]
+        run: Run = run_of(
+            context,
+            dry_run=bool(params.get("dry_run")),
+            limit=params.get("limit"),
+            test_numbers=params.get("test_numbers") or (),
+        )
+        return run
+
+    @contextmanager
+    def job(self, run: Run, *, warehouse: bool) -> Iterator[CampaignJob]:
+        """Open what the job needs, and close it."""
+        from phonon.campaign.job import CampaignJob  # noqa: PLC0415 - heavy, and a Dag file imports this module
+        from phonon.hooks.ledger import open_ledger  # noqa: PLC0415 - as above
+        from phonon.hooks.warehouse import warehouse_of  # noqa: PLC0415 - as above
+
+        ledger = open_ledger(self.campaign.ledger_conn_id)
+        try:
+            opened = warehouse_of(self.campaign.warehouse_conn_id) if warehouse else None
+            yield CampaignJob(self.campaign, run, ledger=ledger, warehouse=opened, log=self.log)
+        finally:
+            ledger.close()
+
+    def extract_and_batch(self, run: Run, sql: str) -> dict[str, Any]:
+        """Plan the calls of the interval; gives ids and counts."""
+        from phonon.hooks.phonon import PhononHook  # noqa: PLC0415 - as above
+
+        settings = PhononHook(self.campaign.phonon_conn_id).settings
+        with self.job(run, warehouse=True) as job:
+            planned = job.extract_and_batch(sql, settings)
+        return {
+            "campaign": self.campaign.name,
+            "interval_key": run.interval_key,
+            "rows_read": planned.rows_read,
+            "planned": planned.planned,
+            "batches": planned.batches,
+            "invalid": planned.invalid,
+            "suppressed": planned.suppressed,
+            "already_planned": planned.already_planned,
+        }
+
+    def trigger_calls(self, run: Run) -> dict[str, Any]:
+        """Send the calls of the interval; gives ids and counts, and why sending stopped if it did."""
+        from phonon.campaign.job import stop_message  # noqa: PLC0415 - as above
+        from phonon.hooks.phonon import PhononHook  # noqa: PLC0415 - as above
+
+        hook = PhononHook(self.campaign.phonon_conn_id)
+        with self.job(run, warehouse=False) as job:
+            sent = job.trigger_calls(hook.settings, hook.transport)
+        message = stop_message(sent, self.campaign.phonon_conn_id, hook.settings.urls, self.campaign.endpoint)
+        if sent.stopped is not None and sent.stopped.stop.value not in {TOP_UP, FIX_CONFIGURATION}:
+            raise StoppedSendingError(message)
+        return _summary(self.campaign.name, run.interval_key, sent, message)
+
+    def push_results(self, run: Run, outcome: str) -> dict[str, int]:
+        """Write the results of the interval to the warehouse; gives the counts by status."""
+        with self.job(run, warehouse=True) as job:
+            counted = job.push_results(outcome)
+        return {status.value: count for status, count in counted.by_status.items()}
+
+
+class ExtractAndBatchOperator(CampaignOperator):
+    """Read the contacts of a campaign and plan their calls in the ledger. Sends nothing."""
+
+    template_fields = ("sql",)
+    template_fields_renderers = {"sql": "sql"}  # noqa: RUF012 - Airflow's own form
+
+    def __init__(self, *, campaign: Campaign, **kwargs: Any) -> None:
+        super().__init__(campaign=campaign, **kwargs)
+        self.sql = campaign.contacts_sql
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Plan; the XCom holds ids and counts."""
+        with airflow_errors():
+            return self.extract_and_batch(self.run_of(context), self.sql)
+
+
+class TriggerCallsOperator(CampaignOperator):
+    """Send the planned calls of a run's interval, those that an earlier run left among them."""
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Send; the XCom holds ids and counts."""
+        with airflow_errors():
+            return self.trigger_calls(self.run_of(context))
+
+
+class PushResultsOperator(CampaignOperator):
+    """Write the results of a run's interval to the warehouse, whatever happened before."""
+
+    def __init__(self, *, campaign: Campaign, **kwargs: Any) -> None:
+        super().__init__(campaign=campaign, outlets=[results_asset(campaign.name)], **kwargs)
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, int]:
+        """Push; the counts by status are the XCom and the asset's extra."""
+        summary = context["ti"].xcom_pull(task_ids=TRIGGER_CALLS) or {}
+        with airflow_errors():
+            run = self.run_of(context)
+            counts = self.push_results(run, outcome_of(summary))
+        context["outlet_events"][results_asset(self.campaign.name)].extra = {
+            "campaign": self.campaign.name,
+            "interval_key": run.interval_key,
+            **counts,
+        }
+        return counts
+
+
+class BranchOnResponseOperator(BaseBranchOperator):
+    """Choose the branches that the answers lead to."""
+
+    def choose_branch(self, context: Mapping[str, Any]) -> list[str]:
+        """Every branch that has calls, and ``accepted`` when there was nothing to send."""
+        return branches_of(context["ti"].xcom_pull(task_ids=TRIGGER_CALLS))
+
+
+class ReviewOperator(BaseOperator):
+    """A branch: says what came of the calls, and what a person may want to do about it."""
+
+    def execute(self, context: Mapping[str, Any]) -> None:
+        """Log the counts, and the batches that are held."""
+        summary = context["ti"].xcom_pull(task_ids=TRIGGER_CALLS)
+        self.log.info("Calls by status: %s", _listed(summary["by_status"]))
+        self.log.info("Calls by response code: %s", _listed(summary["by_code"]))
+        if self.task_id == REVIEW_HELD:
+            for batch in summary["held"]:
+                self.log.warning(
+                    "Batch %s is held: %s calls, sent at %s, request-id %s: %s",
+                    *(batch[key] for key in ("batch_id", "calls", "sent_at", "request_id", "reason")),
+                )
+
+
+class StopOperator(BaseOperator):
+    """A branch that fails the run: Phonon refused for a reason that a person has to mend."""
+
+    def execute(self, context: Mapping[str, Any]) -> None:
+        """Fail with what to do."""
+        raise AirflowFailException(context["ti"].xcom_pull(task_ids=TRIGGER_CALLS)["message"])
+
+
+def branches_of(summary: Mapping[str, Any]) -> list[str]:
+    """The task ids that a summary of ``trigger_calls`` leads to."""
+    counts = summary["by_status"]
+    branches = [ACCEPTED] if counts.get("accepted") or counts.get("accepted_earlier") else []
+    branches += [REVIEW_REFUSED] if counts.get("refused") else []
+    branches += [REVIEW_HELD] if counts.get("held") else []
+    branches += [summary["stop"]] if summary["stop"] else []
+    return branches or [ACCEPTED]
+
+
+def outcome_of(summary: Mapping[str, Any]) -> str:
+    """The ``outcome`` column of the table of runs."""
+    return str(summary.get("stop") or "completed") if summary else "failed"
+
+
+def _summary(campaign: str, interval_key: str, sent: Sent, message: str) -> dict[str, Any]:
+    return {
+        "campaign": campaign,
+        "interval_key": interval_key,
+        "by_status": {status.value: count for status, count in sent.totals.by_status.items() if count},
+        "by_code": {str(code): count for code, count in sent.totals.by_code.items()},
+        "stop": sent.stopped.stop.value if sent.stopped else None,
+        "message": message,
+        "held": [
+            {
+                "batch_id": batch.id,
+                "calls": batch.calls,
+                "sent_at": batch.sent_at,
+                "request_id": batch.request_id,
+                "reason": batch.reason,
+            }
+            for batch in sent.held[:_SHOWN_BATCHES]
+        ],
+    }
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items()) or "none"

@@ -1,0 +1,1 @@
+"""Clean contacts become calls: start-times, limits, claims, frozen batches."""

@@ -1,0 +1,94 @@
+"""Contacts on their way to a call, and those that the interval knows already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from phonon.contacts.cleaning import CONTACT_ID_REPEATED, CleanContacts, ContactColumns, variable_column
+from phonon.ledger.claims import Plan, Reject, claimed_contacts, rejected_contacts, see_again
+from phonon.ledger.states import CallStatus
+from phonon.planning.start_times import NotATimeError, StartTimes
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A clean contact with the start of its call. ``variables`` in the order of the campaign's."""
+
+    row_number: int
+    contact_id: str
+    numbers: list[str]
+    number_last4: str
+    start: datetime
+    variables: tuple[str, ...]
+    number_hashes: tuple[int, ...] = ()
+
+
+def drafts_of(
+    cleaned: CleanContacts, columns: ContactColumns, starts: StartTimes, first_row: int
+) -> tuple[list[Draft], list[Reject]]:
+    """Make drafts of the valid rows of a chunk that begins at ``first_row`` of the query."""
+    valid = cleaned.valid
+    texts = [valid[variable_column(name)].tolist() for name in columns.variables]
+    variables = zip(*texts, strict=True) if texts else [()] * len(valid)
+    drafts, rejects = [], []
+    rows = zip(
+        valid["row"].tolist(),
+        valid["contact_id"].tolist(),
+        valid["numbers"].tolist(),
+        valid["number_last4"].tolist(),
+        valid["start_at"].tolist(),
+        variables,
+        strict=True,
+    )
+    for row, contact_id, numbers, last4, start_at, values in rows:
+        try:
+            start = starts.of(start_at)
+        except NotATimeError as error:
+            rejects.append(Reject(first_row + row, contact_id, CallStatus.INVALID, f"start_at: {error}"))
+        else:
+            drafts.append(Draft(first_row + row, contact_id, numbers, last4, start, values))
+    return drafts, rejects
+
+
+def invalid_rows(cleaned: CleanContacts, first_row: int) -> list[Reject]:
+    """The invalid rows of a chunk that begins at ``first_row`` of the query."""
+    invalid = cleaned.invalid
+    return [
+        Reject(first_row + row, contact_id, CallStatus.INVALID, reason, last4)
+        for row, contact_id, reason, last4 in zip(
+            invalid["row"].tolist(),
+            invalid["contact_id"].tolist(),
+            invalid["reason"].tolist(),
+            invalid["number_last4"].tolist(),
+            strict=True,
+        )
+    ]
+
+
+def without_known(
+    connection: Connection, plan: Plan, drafts: Sequence[Draft], rejects: Sequence[Reject]
+) -> tuple[list[Draft], list[Reject], int]:
+    """Take out the contacts that the interval knows; gives what is left of both, and how many were claimed earlier.
+
+    Known by an earlier chunk of this query: repeated. Claimed by an earlier run: left as that run planned it,
+    even if the row is bad by now.
+    """
+    contact_ids = [draft.contact_id for draft in drafts]
+    contact_ids += [reject.contact_id for reject in rejects if reject.contact_id is not None]
+    claimed = claimed_contacts(connection, plan, contact_ids)
+    rejected = rejected_contacts(connection, plan, contact_ids)
+    earlier = {contact_id for contact_id, plan_id in claimed.items() if plan_id != plan.id}
+    in_this_query = rejected | (claimed.keys() - earlier)
+    left = [reject for reject in rejects if reject.reason == CONTACT_ID_REPEATED or reject.contact_id not in earlier]
+    fresh = []
+    for draft in drafts:
+        if draft.contact_id in in_this_query:
+            left.append(Reject(draft.row_number, draft.contact_id, CallStatus.INVALID, CONTACT_ID_REPEATED))
+        elif draft.contact_id not in earlier:
+            fresh.append(draft)
+    see_again(connection, plan, sorted(earlier))
+    return fresh, left, len(earlier)

@@ -1,0 +1,72 @@
+"""The frequency limit: at most so many calls to one number in so many days."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, time, timedelta
+
+from sqlalchemy import Connection
+
+from phonon.ledger.claims import Reject, count_uses
+from phonon.ledger.states import CallStatus
+from phonon.ledger.store import Ledger
+from phonon.planning.drafts import Draft
+from phonon.planning.rules import PlanningRules
+
+
+class FrequencyLimit:
+    """Takes out numbers that were called often enough; a contact without another number is suppressed."""
+
+    def __init__(self, ledger: Ledger, rules: PlanningRules) -> None:
+        self._ledger = ledger
+        self._campaign = rules.campaign
+        self._window = rules.window
+        # A test run calls nobody's number but the tester's, as often as asked.
+        self._limit = None if rules.test_numbers else rules.per_number
+
+    def apply(self, connection: Connection, drafts: Sequence[Draft], rejects: list[Reject]) -> list[Draft]:
+        """Apply the limit to drafts in their order; what is suppressed is added to ``rejects``."""
+        if self._limit is None or not drafts:
+            return list(drafts)
+        by_day: dict[datetime, list[Draft]] = defaultdict(list)
+        for draft in drafts:
+            by_day[self._since(draft.start)].append(draft)
+        kept = []
+        for since, of_day in sorted(by_day.items()):
+            kept += self._apply(connection, of_day, since, rejects)
+        return kept
+
+    def _apply(
+        self, connection: Connection, drafts: Sequence[Draft], since: datetime, rejects: list[Reject]
+    ) -> list[Draft]:
+        assert self._limit is not None  # noqa: S101 - tells the type checker what apply() has seen
+        hashes = {number: self._ledger.number_hash(number) for draft in drafts for number in draft.numbers}
+        uses = count_uses(connection, self._campaign, sorted(set(hashes.values())), since.timestamp())
+        kept = []
+        for draft in drafts:
+            free = [number for number in draft.numbers if uses.get(hashes[number], 0) < self._limit.calls]
+            if not free:
+                rejects.append(_suppressed(draft, self._reason()))
+                continue
+            used = tuple(hashes[number] for number in free)
+            for number_hash in used:
+                uses[number_hash] = uses.get(number_hash, 0) + 1
+            kept.append(replace(draft, numbers=free, number_last4=free[0][-4:], number_hashes=used))
+        return kept
+
+    def _since(self, start: datetime) -> datetime:
+        """The start of the first of the days that count for a call that starts then."""
+        assert self._limit is not None  # noqa: S101 - as above
+        day = start.astimezone(self._window.timezone).date() - timedelta(days=self._limit.days - 1)
+        return datetime.combine(day, time(), self._window.timezone)
+
+    def _reason(self) -> str:
+        assert self._limit is not None  # noqa: S101 - as above
+        calls, days = self._limit.calls, self._limit.days
+        return f"called {calls} time{'' if calls == 1 else 's'} in {days} day{'' if days == 1 else 's'}"
+
+
+def _suppressed(draft: Draft, reason: str) -> Reject:
+    return Reject(draft.row_number, draft.contact_id, CallStatus.SUPPRESSED, reason, draft.number_last4)

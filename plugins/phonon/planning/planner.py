@@ -1,0 +1,218 @@
+"""Plans a campaign's contacts for one interval, chunk by chunk: limits, start-times, frozen batches, claims."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from logging import Logger
+
+import pandas as pd
+from sqlalchemy import Connection
+
+from phonon.api.request import MAX_CALL_BYTES, cut, encode_call, encode_start_time, freeze
+from phonon.contacts.cleaning import ContactColumns, clean
+from phonon.ledger import claims
+from phonon.ledger.claims import NewBatch, NewCall, Plan, Reject
+from phonon.ledger.states import CallStatus
+from phonon.ledger.store import Ledger
+from phonon.planning.drafts import Draft, drafts_of, invalid_rows, without_known
+from phonon.planning.frequency import FrequencyLimit
+from phonon.planning.identity import client_identifier
+from phonon.planning.rules import PlanningRules
+from phonon.planning.start_times import StartTimes, last_sending_time
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What came of a plan, in contacts. ``already_planned`` were claimed by an earlier run of the interval."""
+
+    interval_id: int
+    rows_read: int = 0
+    admitted: int = 0
+    """Contacts that every rule lets through: planned, unless it was a dry run."""
+    planned: int = 0
+    batches: int = 0
+    invalid: int = 0
+    suppressed: int = 0
+    already_planned: int = 0
+
+
+class Planner:
+    """Plans the contacts of one run. Used once."""
+
+    def __init__(
+        self, ledger: Ledger, rules: PlanningRules, columns: ContactColumns, *, run_id: str, log: Logger
+    ) -> None:
+        self._ledger = ledger
+        self._rules = rules
+        self._columns = columns
+        self._run_id = run_id
+        self._log = log
+        self._frequency = FrequencyLimit(ledger, rules)
+
+    def plan(self, interval_key: str, chunks: Iterable[pd.DataFrame]) -> Planned:
+        """Plan every row of the chunks; each chunk in one transaction, so a crash leaves whole chunks planned."""
+        plan: Plan | None = None
+        planned = Planned(0)
+        for chunk in chunks:
+            if plan is None:  # not before the query has given its first rows: a failing one plans nothing
+                plan = self._begin(interval_key)
+                planned = Planned(plan.interval_id)
+            self._columns.check(chunk.columns)
+            with self._ledger.transaction() as connection:
+                claims.lock_campaign(connection, self._rules.campaign)
+                planned = self._plan_chunk(connection, plan, interval_key, chunk, planned)
+            self._tell(planned)
+        if plan is None:
+            plan = self._begin(interval_key)
+            planned = Planned(plan.interval_id)
+        with self._ledger.transaction() as connection:
+            now = self._ledger.now(connection)
+            claims.finish_plan(connection, plan, rows_read=planned.rows_read, planned=planned.planned, now=now)
+        return planned
+
+    def _begin(self, interval_key: str) -> Plan:
+        with self._ledger.transaction() as connection:
+            return claims.begin_plan(
+                connection,
+                campaign=self._rules.campaign,
+                interval_key=interval_key,
+                run_id=self._run_id,
+                now=self._ledger.now(connection),
+            )
+
+    def _plan_chunk(
+        self, connection: Connection, plan: Plan, interval_key: str, chunk: pd.DataFrame, before: Planned
+    ) -> Planned:
+        now = datetime.fromtimestamp(self._ledger.now(connection), UTC)
+        cleaned = clean(chunk, self._columns)
+        starts = StartTimes(self._rules.window, self._rules.start_at, now)
+        drafts, rejects = drafts_of(cleaned, self._columns, starts, before.rows_read)
+        rejects += invalid_rows(cleaned, before.rows_read)
+        drafts, rejects, known = without_known(connection, plan, drafts, rejects)
+        drafts = self._frequency.apply(connection, drafts, rejects)
+        drafts = self._within_limits(connection, plan, drafts, rejects, before.admitted)
+        drafts = self._test_numbers(drafts, rejects, before.admitted)
+        encoded = self._encode(drafts, rejects, interval_key)
+        admitted = len(encoded)
+        if self._rules.dry_run:
+            rejects += [_suppressed(draft, "dry run") for draft, _ in encoded]
+            encoded = []
+        claims.add_rejects(connection, plan, rejects)
+        batches = self._freeze(connection, plan, encoded, interval_key, now.timestamp())
+        invalid = sum(reject.status is CallStatus.INVALID for reject in rejects)
+        return replace(
+            before,
+            rows_read=before.rows_read + len(chunk),
+            admitted=before.admitted + admitted,
+            planned=before.planned + len(encoded),
+            batches=before.batches + batches,
+            invalid=before.invalid + invalid,
+            suppressed=before.suppressed + len(rejects) - invalid,
+            already_planned=before.already_planned + known,
+        )
+
+    def _within_limits(
+        self, connection: Connection, plan: Plan, drafts: list[Draft], rejects: list[Reject], admitted: int
+    ) -> list[Draft]:
+        """Keep the first drafts that ``max_calls`` of the interval and ``limit`` of the run leave room for."""
+        rules = self._rules
+        if rules.max_calls is not None:
+            room = max(0, rules.max_calls - claims.count_claimed(connection, plan) - (admitted if rules.dry_run else 0))
+            rejects += [_suppressed(draft, "over max_calls") for draft in drafts[room:]]
+            drafts = drafts[:room]
+        if rules.limit is not None:
+            room = max(0, rules.limit - admitted)
+            rejects += [_suppressed(draft, "over limit") for draft in drafts[room:]]
+            drafts = drafts[:room]
+        return drafts
+
+    def _test_numbers(self, drafts: list[Draft], rejects: list[Reject], admitted: int) -> list[Draft]:
+        """Replace the contacts' numbers by the test numbers, one call each; the other contacts are not called."""
+        numbers = self._rules.test_numbers
+        if not numbers:
+            return drafts
+        left = numbers[admitted:]
+        rejects += [_suppressed(draft, "test run") for draft in drafts[len(left) :]]
+        return [
+            replace(draft, numbers=[number], number_last4=number[-4:])
+            for draft, number in zip(drafts, left, strict=False)
+        ]
+
+    def _encode(
+        self, drafts: Sequence[Draft], rejects: list[Reject], interval_key: str
+    ) -> list[tuple[Draft, bytes]]:
+        """Encode the calls; one that fits into no request is rejected."""
+        names = tuple(self._columns.variables)
+        correlation = self._rules.correlation_key
+        texts: dict[datetime, str] = {}
+        encoded = []
+        for draft in drafts:
+            start = texts.get(draft.start) or texts.setdefault(draft.start, encode_start_time(draft.start))
+            identifier = client_identifier(self._rules.campaign, interval_key, draft.contact_id)
+            keys = list(zip(names, draft.variables, strict=True))
+            if correlation is not None and correlation not in names:
+                keys.append((correlation, identifier))
+            call = encode_call(identifier, start, draft.numbers, keys)
+            if len(call) > MAX_CALL_BYTES:
+                reason = f"call: larger than {MAX_CALL_BYTES} bytes"
+                rejects.append(Reject(draft.row_number, draft.contact_id, CallStatus.INVALID, reason))
+            else:
+                encoded.append((draft, call))
+        return encoded
+
+    def _freeze(
+        self,
+        connection: Connection,
+        plan: Plan,
+        encoded: list[tuple[Draft, bytes]],
+        interval_key: str,
+        now: float,
+    ) -> int:
+        """Cut the calls into batches and claim them; gives how many batches."""
+        # By start, so that the calls of a batch share a day, the last one on which it can be sent.
+        encoded.sort(key=lambda pair: pair[0].start)
+        rules = self._rules
+        count = 0
+        for part in cut([len(call) for _, call in encoded], max_calls=rules.calls_per_batch):
+            batch = encoded[part]
+            claims.add_batch(
+                connection,
+                plan,
+                NewBatch(
+                    endpoint=rules.endpoint,
+                    api_version=rules.api_version,
+                    flow_id=rules.flow_id,
+                    frozen=freeze([call for _, call in batch]),
+                    not_after=last_sending_time(batch[0][0].start).timestamp(),
+                    calls=[self._claim(draft, interval_key) for draft, _ in batch],
+                ),
+                now,
+            )
+            count += 1
+        return count
+
+    def _claim(self, draft: Draft, interval_key: str) -> NewCall:
+        return NewCall(
+            draft.contact_id,
+            client_identifier(self._rules.campaign, interval_key, draft.contact_id),
+            draft.number_last4,
+            draft.start.timestamp(),
+            draft.number_hashes,
+        )
+
+    def _tell(self, planned: Planned) -> None:
+        self._log.info(
+            "read %d rows: %d calls in %d batches planned, %d invalid, %d suppressed, %d planned by an earlier run",
+            planned.rows_read,
+            planned.planned,
+            planned.batches,
+            planned.invalid,
+            planned.suppressed,
+            planned.already_planned,
+        )
+
+
+def _suppressed(draft: Draft, reason: str) -> Reject:
+    return Reject(draft.row_number, draft.contact_id, CallStatus.SUPPRESSED, reason, draft.number_last4)

@@ -1,0 +1,51 @@
+"""What a campaign plans by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import time
+
+from phonon.api.endpoints import MAX_CALLS, Endpoint
+from phonon.calling_window import CallingWindow
+
+
+@dataclass(frozen=True)
+class PerNumber:
+    """At most ``calls`` calls to one number in ``days`` calendar days of the calling window's time zone."""
+
+    calls: int = 1
+    days: int = 1
+
+
+@dataclass(frozen=True)
+class PlanningRules:
+    """How contacts of one campaign become calls."""
+
+    campaign: str
+    flow_id: str
+    endpoint: Endpoint
+    api_version: str
+    window: CallingWindow
+    start_at: time | None = None
+    """Time of day at which the calls start; None is now, or the time in the contacts' ``start_at`` column."""
+    per_number: PerNumber | None = PerNumber()
+    max_calls: int | None = None
+    """Calls of one interval, all its runs together."""
+    correlation_key: str | None = "ClientIdentifier"
+    """Flow variable that carries the client-identifier, since the outcome of a call comes back without it."""
+    calls_per_batch: int = MAX_CALLS
+    limit: int | None = None
+    """Calls of this run."""
+    dry_run: bool = False
+    test_numbers: Sequence[str] = ()
+    """Called instead of the contacts, one call each."""
+
+
+def calls_per_batch(per_minute: int, *, counts_requests: bool) -> int:
+    """How many calls a batch should hold, at most, for a limit: a second's worth, and at most 500.
+
+    Batches that are small against the limit fill a minute without a gap; with the limit of 30,000 they
+    have 500 calls.
+    """
+    return MAX_CALLS if counts_requests else min(MAX_CALLS, max(1, per_minute // 60))

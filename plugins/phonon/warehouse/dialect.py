@@ -1,0 +1,78 @@
+"""The few statements that are written, as text in each engine's way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from phonon.warehouse.tables import Column, Table, TableName
+
+
+class Spelling(Enum):
+    """How an engine's names are written so that they mean what they mean unquoted."""
+
+    QUOTED = "quoted"
+    QUOTED_LOWER = "quoted in small letters"
+    PLAIN = "plain"
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How one engine writes names, types and parameters.
+
+    Every name that reaches it is a constant of tables.py or was validated by TableName.parse.
+
+    :param types: the field of TypeNames that holds its types.
+    :param placeholder: a parameter of a statement, as its driver wants it.
+    """
+
+    types: str
+    spelling: Spelling
+    placeholder: str
+
+    def name(self, identifier: str) -> str:
+        """One identifier."""
+        if self.spelling is Spelling.PLAIN:
+            return identifier
+        return f'"{identifier.lower()}"' if self.spelling is Spelling.QUOTED_LOWER else f'"{identifier}"'
+
+    def names(self, columns: Iterable[Column]) -> str:
+        """Column names, separated by commas."""
+        return ", ".join(self.name(column.name) for column in columns)
+
+    def table(self, name: TableName) -> str:
+        """A table's whole name."""
+        return ".".join(self.name(part) for part in (name.schema, name.table) if part is not None)
+
+    def type_of(self, column: Column) -> str:
+        """The type a column is created with."""
+        template: str = getattr(column.kind.value, self.types)
+        return template.format(length=column.length)
+
+    def create(self, table: Table) -> str:
+        """CREATE TABLE."""
+        columns = ", ".join(
+            f"{self.name(column.name)} {self.type_of(column)}{' NOT NULL' if column.required else ''}"
+            for column in table.columns
+        )
+        return f"CREATE TABLE {self.table(table.name)} ({columns})"
+
+    def delete(self, table: Table) -> str:
+        """DELETE of the rows with one key, its values being the parameters."""
+        condition = " AND ".join(f"{self.name(column)} = {self.placeholder}" for column in table.key)
+        return f"DELETE FROM {self.table(table.name)} WHERE {condition}"  # noqa: S608 - names are validated
+
+    def insert(self, table: Table, columns: Iterable[Column]) -> str:
+        """INSERT of one row, its values being the parameters."""
+        names = self.names(columns := tuple(columns))
+        values = ", ".join(self.placeholder for _ in columns)
+        return f"INSERT INTO {self.table(table.name)} ({names}) VALUES ({values})"  # noqa: S608 - names are validated
+
+    def nothing_of(self, table: Table) -> str:
+        """SELECT that gives a table's columns and no row."""
+        return f"SELECT * FROM {self.table(table.name)} WHERE 1 = 0"  # noqa: S608 - names are validated
+
+
+DUCKDB = Dialect(types="duckdb", spelling=Spelling.QUOTED, placeholder="?")
+POSTGRES = Dialect(types="postgres", spelling=Spelling.QUOTED_LOWER, placeholder="%s")

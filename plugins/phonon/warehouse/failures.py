@@ -1,0 +1,86 @@
+"""What a database reports, as our errors: its own words, without the rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from phonon.errors import WarehouseError
+
+_MOST_LINES = 3
+_MOST_CHARACTERS = 500
+
+# What follows these repeats the statement or the row that was refused.
+_REPEATS = re.compile(r"\n\s*(?:LINE \d+:|DETAIL:|CONTEXT:|QUERY:|\[SQL:|\[parameters:).*", re.DOTALL)
+_QUOTED = re.compile(r"([\"']).*\1", re.DOTALL)
+_NUMBER = re.compile(r"\b\d[\d.]*")
+_LIKE_A_PHONE_NUMBER = re.compile(r"\d(?:[ .()-]{0,2}\d){7,}")
+_TOKEN = re.compile(r"(motherduck_token=)[^&\s'\"]+")
+
+# Classes of PEP 249, and DuckDB's own, whose messages name the value that was refused.
+_NAMING_VALUES = {"DataError", "IntegrityError", "InvalidInputException"}
+# SQLSTATE classes: 22 data exception, P0 raised by the database's own code.
+_SQLSTATES_NAMING_VALUES = ("22", "P0")
+
+
+class WrongTableError(WarehouseError):
+    """A table that is there cannot take what is written to it; the text names the column and the cure."""
+
+
+@contextmanager
+def reported(conn_id: str, action: str, cure: str) -> Iterator[None]:
+    """Turn a driver's error into a WarehouseError; every other error passes.
+
+    The driver's error is not kept as the cause, because tracebacks are logged with their causes.
+
+    :param action: what was being done, to what: "reading the contacts".
+    :param cure: a sentence that says what to look at.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not _is_of_a_driver(error):
+            raise
+        raise WarehouseError(
+            f"The warehouse {conn_id!r} failed while {action}: {database_message(error)} {cure}"
+        ) from None
+
+
+def unreachable(conn_id: str, error: Exception) -> WarehouseError:
+    """The error for a connection that could not be opened. No row is involved yet, so it is quoted more freely."""
+    return WarehouseError(
+        f"The warehouse {conn_id!r} cannot be opened: {_sentence(str(error) or type(error).__name__)} Check the "
+        "Airflow connection of that name, and that the database is there and lets its user in."
+    )
+
+
+def database_message(error: Exception) -> str:
+    """What the database said, as one sentence without values of rows and without the statement."""
+    diagnosis: Any = getattr(error, "diag", None)
+    primary: str | None = getattr(diagnosis, "message_primary", None)
+    hint: str | None = getattr(diagnosis, "message_hint", None)
+    said = "\n".join(part for part in (primary, hint) if part) or str(error) or type(error).__name__
+    said = _REPEATS.sub("", said)
+    if _names_values(error):
+        said = _NUMBER.sub("…", _QUOTED.sub(r"\1…\1", said).strip().split("\n", 1)[0])
+    return _sentence(_LIKE_A_PHONE_NUMBER.sub("…", said))
+
+
+def _is_of_a_driver(error: Exception) -> bool:
+    """PEP 249: whatever the driver, its errors descend from a class of that name."""
+    return any(ancestor.__name__ in {"Error", "DatabaseError"} for ancestor in type(error).__mro__)
+
+
+def _names_values(error: Exception) -> bool:
+    sqlstate = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+    if isinstance(sqlstate, str):
+        return sqlstate.startswith(_SQLSTATES_NAMING_VALUES)
+    return any(ancestor.__name__ in _NAMING_VALUES for ancestor in type(error).__mro__)
+
+
+def _sentence(text: str) -> str:
+    lines = [line.strip() for line in _TOKEN.sub(r"\1…", text).splitlines() if line.strip()]
+    sentence = " ".join(lines[:_MOST_LINES])[:_MOST_CHARACTERS]
+    return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
