@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from simulator import IST, BulkRepeat, ChecksumScope, Endpoint, Fault, Kind, Phonon, Settings
+from simulator.checksums import Checksums
 from simulator.sample import sample_body
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=IST)
@@ -59,6 +60,14 @@ def test_a_memory_with_an_end_still_knows_the_younger_bodies() -> None:
     code(phonon, Endpoint.REALTIME, body=sample_body(first=2), after=50)
     code(phonon, Endpoint.REALTIME, body=sample_body(first=3), after=70)
     assert code(phonon, Endpoint.REALTIME, body=sample_body(first=2), after=70) == 201
+
+
+def test_receiving_a_body_again_does_not_lengthen_its_memory() -> None:
+    checksums = Checksums(Settings(checksum_seconds=60))
+    for seconds in (0, 50):
+        checksums.remember(Endpoint.BULK, BODY, seconds * 1_000_000)
+    assert checksums.knows(Endpoint.BULK, BODY, 59_999_999)
+    assert not checksums.knows(Endpoint.BULK, BODY, 60_000_000)
 
 
 def test_a_memory_without_an_end_does_not_forget_in_a_year() -> None:

@@ -60,6 +60,14 @@ def test_a_body_far_too_large_is_answered_and_not_processed(standin: Handle, pos
     assert standin.summary()["accepted_calls"] == 0
 
 
+def test_a_body_of_just_the_largest_size_is_accepted_whole(standin: Handle, post: Post) -> None:
+    calls = sample_body(500)
+    padding = b" " * (256_000 - len(calls))
+    assert post(standin.bulk_url, padding + calls).status_code == 202
+    summary = standin.summary()
+    assert (summary["accepted_calls"], summary["bytes"]) == (500, 256_000)
+
+
 def test_a_full_batch_of_500_calls_is_accepted_whole(standin: Handle, post: Post) -> None:
     assert post(standin.bulk_url, sample_body(500)).status_code == 202
     assert len(standin.accepted()) == 500

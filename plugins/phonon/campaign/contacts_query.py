@@ -21,7 +21,8 @@ def read_query(named: str, folders: Sequence[Path]) -> str:
     inside = [(folder, path) for folder in folders if (path := _inside(folder, named)) is not None]
     if not inside:
         raise ConfigurationError(
-            f"The path {shortened(named)!r} leads out of {_listed(folders)}. Give a path inside, like sql/contacts.sql."
+            f"The path {shortened(named)!r} leads out of {_listed(folders)}. "
+            f"Give a path inside, like sql/contacts.sql."
         )
     for _, path in inside:
         if _is_file(path):
@@ -58,19 +59,19 @@ def _text_of(path: Path, named: str) -> str:
     return text
 
 
-def _not_found(named: str, inside: Iterable[tuple[Path, Path]]) -> str:
+def _not_found(named: str, inside: Sequence[tuple[Path, Path]]) -> str:
     """Say that there is no such file, and which there are where it was looked for."""
-    there: dict[str, None] = {}
+    names: dict[str, None] = {}
     for folder, path in inside:
         root = folder.resolve()
-        there |= {file.relative_to(root).as_posix(): None for file in sorted({*path.parent.glob("*.sql")})}
-        there |= {file.relative_to(root).as_posix(): None for file in sorted((root / "sql").glob("**/*.sql"))}
-    names = list(there)
-    some = ", ".join(names[:_MOST_LISTED]) + (
-        f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
-    )
-    listed = f"The .sql files there are: {some}." if names else "There are no .sql files."
-    return f"There is no file {shortened(named)!r} under {_listed(f for f, _ in inside)}. {listed}{did_you_mean(named, names)}"
+        # Not the whole folder: the second one may be anything, even the root of the machine.
+        there = {*path.parent.glob("*.sql"), *(root / "sql").glob("**/*.sql")}
+        names |= dict.fromkeys(file.relative_to(root).as_posix() for file in sorted(there))
+    shown = list(names)[:_MOST_LISTED]
+    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+    files = f"The .sql files there are: {', '.join(shown)}{more}." if names else "There are no .sql files."
+    where = _listed(folder for folder, _ in inside)
+    return f"There is no file {shortened(named)!r} under {where}. {files}{did_you_mean(named, names)}"
 
 
 def _listed(folders: Iterable[Path]) -> str:

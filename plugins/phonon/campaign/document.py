@@ -66,6 +66,8 @@ class Document:
                 raise CampaignError(path, [_not_a_mapping(root, lines)])
             flaws = tuple(_flaws(root, lines))
             values = loader.construct_document(root)
+            if not isinstance(values, dict):  # A YAML set is written like a mapping.
+                raise CampaignError(path, [_not_a_mapping(root, lines)])
         except ReaderError as error:
             raise CampaignError(path, [_unprintable(error, text, lines)]) from error
         except yaml.MarkedYAMLError as error:
@@ -123,20 +125,21 @@ def _flaws(root: Node, lines: list[str]) -> Iterator[Problem]:
 
     :raises yaml.MarkedYAMLError: for a key that is a list or a mapping, which text cannot replace.
     """
-    waiting, done = [root], set()
+    start: Location = ()
+    waiting, done = [(start, root)], set()
     while waiting:
-        node = waiting.pop()
+        location, node = waiting.pop()
         if id(node) in done:  # An anchor may be used anywhere, even inside itself.
             continue
         done.add(id(node))
         if isinstance(node, MappingNode):
-            yield from _repeated_keys(node, lines)
-            waiting += [value for _, value in node.value]
+            yield from _repeated_keys(node, location, lines)
+            waiting += [((*location, key.value), value) for key, value in node.value]
         elif isinstance(node, SequenceNode):
-            waiting += node.value
+            waiting += [((*location, position), item) for position, item in enumerate(node.value)]
 
 
-def _repeated_keys(node: MappingNode, lines: list[str]) -> Iterator[Problem]:
+def _repeated_keys(node: MappingNode, location: Location, lines: list[str]) -> Iterator[Problem]:
     first: dict[str, int] = {}
     for key, _ in node.value:
         line, column = key.start_mark.line + 1, key.start_mark.column + 1
@@ -148,9 +151,9 @@ def _repeated_keys(node: MappingNode, lines: list[str]) -> Iterator[Problem]:
             continue
         key.tag = _TEXT_TAG
         if key.value in first:
-            name = shortened(key.value)
-            text = f"The key {name!r} comes twice; the first is on line {first[key.value]}. Remove one of them."
-            yield Problem(text, name, line, column, excerpt(lines, line, column))
+            path = key_path((*location, key.value))
+            text = f"The key {shortened(key.value)!r} comes twice; the first is on line {first[key.value]}. Remove one of them."
+            yield Problem(text, path, line, column, excerpt(lines, line, column))
         first.setdefault(key.value, line)
 
 
@@ -171,7 +174,7 @@ def _not_a_mapping(root: Node | None, lines: list[str]) -> Problem:
     )
     if root is None:
         return Problem(f"The file is empty. {needed}")
-    what = "a list" if isinstance(root, SequenceNode) else f"the text {shortened(str(root.value))!r}"
+    what = f"the text {shortened(root.value)!r}" if isinstance(root, ScalarNode) else "something else"
     line, column = root.start_mark.line + 1, root.start_mark.column + 1
     return Problem(f"The file holds {what}. {needed}", "", line, column, excerpt(lines, line, column))
 
@@ -199,7 +202,7 @@ def _in_plain_words(problem: str, context: str) -> str:
     if "found character '\\t'" in problem:
         return "There is a tab here. YAML is indented with spaces only; replace it."
     if "but found another document" in problem:
-        return "A second document begins here. One file is one campaign: move it to a file of its own, and remove the '---'."
+        return "A second document begins here. One file is one campaign: move it to its own file, without '---'."
     if "found undefined alias" in problem or "cannot start any token" in problem or "scanning an alias" in context:
         return f"YAML cannot read this: {problem}. {_QUOTE}"
     if "mapping values are not allowed" in problem:

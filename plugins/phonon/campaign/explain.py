@@ -14,6 +14,7 @@ from phonon.campaign.model import Campaign
 from phonon.campaign.parts import Limits, OnUnknown, PerNumber, Window
 from phonon.campaign.problems import Problem, did_you_mean, shortened
 from phonon.campaign.schedule import AssetSchedule
+from phonon.campaign.shapes import CLOCK_EXPECTED
 
 _MODELS: Mapping[Location, type[BaseModel]] = {
     (): Campaign,
@@ -33,7 +34,6 @@ _NOT_YET = {
 }
 """Keys that the format will have. Until then each is refused, because ignoring it would call the wrong people."""
 
-_TEXT_TAG = "tag:yaml.org,2002:str"
 _YAML_READS = {
     "bool": "true or false",
     "int": "a number",
@@ -64,9 +64,10 @@ def _problem(detail: ErrorDetails, location: Location, document: Document) -> Pr
     if kind == "clash":
         return document.problem((*location, *context["at"]), context["sentence"])
     expected, choices = _expected(detail, location)
-    found, hint = _found(document.node(location), expected)
-    near = did_you_mean(found, choices)
-    return document.problem(location, f"Expected {expected}; found {found}.{hint}{near}")
+    is_key = detail["loc"][-1] == "[key]"
+    found, hint = (repr(shortened(str(location[-1]))), "") if is_key else _found(document.node(location), expected)
+    near = did_you_mean(found.strip("'"), choices)
+    return document.problem(location, f"Expected {expected}; found {found}.{hint}{near}", at_key=is_key)
 
 
 def _location(detail: ErrorDetails) -> Location:
@@ -134,7 +135,10 @@ def _found(node: Node | None, expected: str) -> tuple[str, str]:
     if kind == "str":
         return repr(written), ""
     if kind == "null":
-        return "nothing", " Write a value, or remove the key."
+        return "nothing", " Give it a value."
+    reads = f"{written}, which YAML reads as {_YAML_READS.get(kind, kind)}"
+    if expected != "text" and CLOCK_EXPECTED not in expected:
+        return reads, ""
     clock = re.fullmatch(r"([0-9]{1,2}):([0-9]{2})", node.value)
     quoted = f"{int(clock[1]):02d}:{clock[2]}" if clock else written
-    return f"{written}, which YAML reads as {_YAML_READS.get(kind, kind)}", f' Quote it: "{quoted}".'
+    return reads, f' Quote it: "{quoted}".'

@@ -99,6 +99,7 @@ class Campaign(BaseModel):
         default=FlowVariables(),
         description="The flow's variables, each with the column that fills it.",
         examples=[{"Name": "first_name", "DueDate": "due_date"}],
+        json_schema_extra={"additionalProperties": False, "default": {}},
     )
     flow_id: FlowId = Field(
         description="The id of the Phonon flow that talks to the contact, from the flow's edit page.",
@@ -135,7 +136,7 @@ class Campaign(BaseModel):
     correlation_key: FlowVariable | None = Field(
         default="ClientIdentifier",
         validate_default=True,
-        description="The flow variable that carries our identifier of the call into Phonon's reports; null for none.",
+        description="The flow variable that carries the client-identifier into Phonon's reports; null for none.",
         examples=["ClientIdentifier", None],
     )
     results_table: TableName = Field(
@@ -167,7 +168,7 @@ class Campaign(BaseModel):
     def _correlation_key_is_free(cls, key: str | None, info: ValidationInfo) -> str | None:
         if key is not None and key in info.data.get("variables", ()):
             raise clash(
-                f"The flow variable {key} would be filled twice: it is the correlation_key and among the variables. "
+                f"The flow variable {key} would be filled twice: as the correlation_key and from a column. "
                 f"Name another correlation_key, or null for none, or rename the variable."
             )
         return key
@@ -202,5 +203,5 @@ class Campaign(BaseModel):
     def with_sql_of_file(self, sql: str) -> Campaign:
         """Return this campaign, with the text of the file that ``contacts`` names."""
         copy = self.model_copy()
-        copy._sql_of_file = sql
+        copy._sql_of_file = sql  # noqa: SLF001 - of its own class
         return copy

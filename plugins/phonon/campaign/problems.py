@@ -97,5 +97,7 @@ def _stars_if_number(match: re.Match[str]) -> str:
 def did_you_mean(written: str, choices: Iterable[str]) -> str:
     """Return a sentence that suggests the nearest of ``choices``, to stand after others; empty if none is near."""
     by_lower = {choice.lower(): choice for choice in choices}
-    near = get_close_matches(written.lower(), by_lower, n=1, cutoff=0.6)
+    lower = written.lower()
+    longer = [choice for choice in by_lower if len(choice) > 1 and lower.startswith(choice)]
+    near = longer or get_close_matches(lower, by_lower, n=1, cutoff=0.65)
     return f" Did you mean {by_lower[near[0]]!r}?" if near else ""

@@ -43,7 +43,11 @@ def _cron(text: str) -> str:
     if len(text.split()) not in (5, 6) or re.search(_RANDOM, text):
         raise wrong(_EXPECTED)
     # Reading a folder of campaigns stays cheap where none of them has a cron.
-    from croniter import CroniterBadDateError, croniter  # noqa: PLC0415 - imported late for the reason above
+    # The stubs of croniter are a package of their own, which is not among the requirements.
+    from croniter import (  # type: ignore[import-untyped]  # noqa: PLC0415 - imported late for the reason above
+        CroniterBadDateError,
+        croniter,
+    )
 
     try:
         croniter(text, _SOME_DAY).get_next(datetime)

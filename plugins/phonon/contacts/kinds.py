@@ -28,6 +28,7 @@ def by_kind(values: Objects) -> Iterator[tuple[type, Positions]]:
     if len(kinds) == 1:
         yield kinds.pop(), slice(None)
         return
-    held = np.fromiter(map(type, values), dtype=object, count=len(values))
+    # By identity, because some types (arrays, timestamps) have their own idea of being compared with an array.
+    held = np.fromiter((id(type(value)) for value in values), dtype=np.uintp, count=len(values))
     for kind in kinds:
-        yield kind, np.flatnonzero(held == kind)
+        yield kind, np.flatnonzero(held == id(kind))

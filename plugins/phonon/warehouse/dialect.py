@@ -58,6 +58,11 @@ class Dialect:
         )
         return f"CREATE TABLE {self.table(table.name)} ({columns})"
 
+    def create_index(self, table: Table) -> str:
+        """CREATE INDEX on the key, under a name of the database's choice."""
+        key = ", ".join(map(self.name, table.key))
+        return f"CREATE INDEX ON {self.table(table.name)} ({key})"
+
     def delete(self, table: Table) -> str:
         """DELETE of the rows with one key, its values being the parameters."""
         condition = " AND ".join(f"{self.name(column)} = {self.placeholder}" for column in table.key)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from phonon.errors import WarehouseError
+from phonon.errors import PhononError, WarehouseError
 
 _MOST_LINES = 3
 _MOST_CHARACTERS = 500
@@ -48,12 +48,21 @@ def reported(conn_id: str, action: str, cure: str) -> Iterator[None]:
         ) from None
 
 
-def unreachable(conn_id: str, error: Exception) -> WarehouseError:
-    """The error for a connection that could not be opened. No row is involved yet, so it is quoted more freely."""
-    return WarehouseError(
-        f"The warehouse {conn_id!r} cannot be opened: {_sentence(str(error) or type(error).__name__)} Check the "
-        "Airflow connection of that name, and that the database is there and lets its user in."
-    )
+@contextmanager
+def opening(conn_id: str) -> Iterator[None]:
+    """Turn whatever prevents a connection from being opened into a WarehouseError; our own errors pass.
+
+    No row is involved yet, so the message is quoted as it is, addresses and ports included.
+    """
+    try:
+        yield
+    except PhononError:
+        raise
+    except Exception as error:  # noqa: BLE001 - Airflow, the hook, a missing library and the driver all have their own
+        raise WarehouseError(
+            f"The warehouse {conn_id!r} cannot be opened: {_sentence(str(error) or type(error).__name__)} Check the "
+            "Airflow connection of that name, and that the database is there and lets its user in."
+        ) from None
 
 
 def database_message(error: Exception) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from phonon.errors import ConfigurationError, WarehouseError
 from phonon.warehouse.failures import reported
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 READING = "reading a query's rows"
 READING_CURE = "Check the query, and that the connection's user may read what it names."
@@ -59,8 +58,6 @@ def column_names(description: Sequence[Any] | None, *, conn_id: str) -> list[str
 
 def frame_of(names: Sequence[str], rows: Sequence[Sequence[object]]) -> pd.DataFrame:
     """A frame of the values as they are, column by column."""
-    import pandas as pd
-
     columns = zip(*rows, strict=True) if rows else [() for _ in names]
     return pd.DataFrame(
         {name: pd.Series(list(values), dtype=object) for name, values in zip(names, columns, strict=True)}

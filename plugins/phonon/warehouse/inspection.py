@@ -25,7 +25,10 @@ class FoundColumn:
 
 
 def check_columns(table: Table, found: Iterable[FoundColumn], *, dialect: Dialect, conn_id: str) -> None:
-    """Raise WrongTableError for the first column that is missing, of another type, or must be filled by us and is not."""
+    """Raise WrongTableError for the first column that is not there, is of another type, or that we could leave null.
+
+    Columns that somebody added are fine as long as the database fills them.
+    """
     there = {column.name.lower(): column for column in found}
     for column in table.columns:
         other = there.pop(column.name, None)
@@ -34,7 +37,10 @@ def check_columns(table: Table, found: Iterable[FoundColumn], *, dialect: Dialec
             raise wrong(table, conn_id, f"it has no column {column.name} ({expected})", f"Add it as {expected}")
         if _plain(other.type) not in column.kind.value.accepted:
             raise wrong(
-                table, conn_id, f"column {column.name} is {other.type}, expected {expected}", f"Change it to {expected}"
+                table,
+                conn_id,
+                f"column {column.name} is {other.type}, expected {expected}",
+                f"Change it to {expected}",
             )
         if not (column.required or other.nullable):
             raise wrong(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import TYPE_CHECKING
@@ -28,6 +28,13 @@ class Rows:
     count: int
 
 
+def row_of(table: Table, record: Mapping[str, object]) -> Rows:
+    """One row, from its values by column. Raises WarehouseError as rows_of does."""
+    _check_known(table, record)
+    values = tuple(_converted(table, column, [record.get(column.name)]) for column in table.columns)
+    return Rows(table.columns, values, count=1)
+
+
 def rows_of(table: Table, frame: pd.DataFrame, *, key: Mapping[str, str]) -> Rows:
     """Take a frame's columns, in the table's order; one that the frame lacks is null throughout.
 
@@ -36,17 +43,23 @@ def rows_of(table: Table, frame: pd.DataFrame, *, key: Mapping[str, str]) -> Row
     Raises WarehouseError, naming the column and never a value, for an unknown column, a null where there must
     be none, a value of another type, and a row with another key.
     """
-    known = {column.name for column in table.columns}
-    unknown = sorted(str(name) for name in frame.columns if name not in known)
-    if unknown:
-        raise _refused(table, f"there is no column {', '.join(unknown)}")
+    _check_known(table, frame.columns)
     values = tuple(_column(table, column, frame, key) for column in table.columns)
     return Rows(table.columns, values, len(frame))
 
 
+def _check_known(table: Table, names: Iterable[object]) -> None:
+    known = {column.name for column in table.columns}
+    unknown = sorted(str(name) for name in names if name not in known)
+    if unknown:
+        raise _refused(table, f"there is no column {', '.join(unknown)}")
+
+
 def _column(table: Table, column: Column, frame: pd.DataFrame, key: Mapping[str, str]) -> list[object]:
     if column.name in frame.columns:
-        values = _converted(table, column, frame[column.name])
+        series = frame[column.name]
+        # Each of pandas' ways to say missing (NaN, NaT, NA) becomes None.
+        values = _converted(table, column, series.astype(object).where(series.notna(), None).tolist())
         if column.name in key and any(value != key[column.name] for value in values):
             raise _refused(table, f"a row's {column.name} is not the one whose rows are being replaced")
         return values
@@ -57,14 +70,12 @@ def _column(table: Table, column: Column, frame: pd.DataFrame, key: Mapping[str,
     return [None] * len(frame)
 
 
-def _converted(table: Table, column: Column, series: pd.Series[object]) -> list[object]:
+def _converted(table: Table, column: Column, values: Sequence[object]) -> list[object]:
     convert = _CONVERSIONS[column.kind]
-    missing = series.isna()
-    if column.required and missing.any():
-        raise _refused(table, f"column {column.name} is empty in {int(missing.sum())} rows")
-    cells = zip(series.tolist(), missing.tolist(), strict=True)
+    if column.required and None in values:
+        raise _refused(table, f"column {column.name} is empty in {values.count(None)} rows")
     try:
-        return [None if empty else convert(value) for value, empty in cells]
+        return [None if value is None else convert(value) for value in values]
     except (TypeError, ValueError, OverflowError) as error:
         raise _refused(table, f"column {column.name} takes {column.kind.name}, and a row has {error}") from None
 
@@ -76,10 +87,10 @@ def _refused(table: Table, what: str) -> WarehouseError:
 def _text(value: object) -> str:
     if isinstance(value, str):
         text = str.__str__(value)
-    elif isinstance(value, (Integral, UUID)) and not isinstance(value, bool):
-        text = str(value)
-    else:
+    elif isinstance(value, bool) or not isinstance(value, (Integral, UUID)):
         raise TypeError(f"a {type(value).__name__}")
+    else:
+        text = str(value)
     if "\x00" in text:
         text = text.replace("\x00", "\ufffd")
     # A lone surrogate, which a JSON answer can hold, has no UTF-8 form: one such text must not stop all results.
@@ -93,7 +104,7 @@ def _whole(bits: int) -> Callable[[object], int]:
         # A column of integers with gaps is one of floats in pandas.
         if isinstance(value, float) and value.is_integer():
             value = int(value)
-        if not isinstance(value, Integral) or isinstance(value, bool):
+        if isinstance(value, bool) or not isinstance(value, Integral):
             raise TypeError(f"a {type(value).__name__}")
         if not -limit <= value < limit:
             raise OverflowError(f"an integer of more than {bits} bits")
@@ -103,7 +114,7 @@ def _whole(bits: int) -> Callable[[object], int]:
 
 
 def _double(value: object) -> float:
-    if not isinstance(value, Real) or isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"a {type(value).__name__}")
     return float(value)
 

@@ -31,13 +31,18 @@ class TypeNames:
 class Kind(Enum):
     """What a column holds."""
 
-    TEXT = TypeNames("VARCHAR", "text", "VARCHAR({length})", frozenset({"character varying", "citext", "text", "varchar"}))
+    TEXT = TypeNames(
+        "VARCHAR", "text", "VARCHAR({length})", frozenset({"character varying", "citext", "text", "varchar"})
+    )
     INTEGER = TypeNames(
         "INTEGER", "integer", "INTEGER", frozenset({"bigint", "decimal", "hugeint", "integer", "numeric"})
     )
     BIGINT = TypeNames("BIGINT", "bigint", "BIGINT", frozenset({"bigint", "decimal", "hugeint", "numeric"}))
     DOUBLE = TypeNames(
-        "DOUBLE", "double precision", "DOUBLE PRECISION", frozenset({"decimal", "double", "double precision", "numeric"})
+        "DOUBLE",
+        "double precision",
+        "DOUBLE PRECISION",
+        frozenset({"decimal", "double", "double precision", "numeric"}),
     )
     TIMESTAMP = TypeNames(
         "TIMESTAMP WITH TIME ZONE",
@@ -141,7 +146,7 @@ def results_table(text: str) -> Table:
     name = TableName.parse(text)
     if name.table.lower() == RUNS_TABLE:
         raise ConfigurationError(
-            f"The results table cannot be called {text}: {RUNS_TABLE} is the table of runs beside it. Choose another."
+            f"The results table cannot be called {text}: {RUNS_TABLE} is the table of runs. Choose another."
         )
     return Table(name, _RESULTS, key=("campaign", "interval_key"))
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from typing import TYPE_CHECKING, Any, Protocol
 
 from phonon.errors import ConfigurationError
+from phonon.warehouse import tables
 from phonon.warehouse.failures import reported
-from phonon.warehouse.rows import Rows, rows_of
-from phonon.warehouse.tables import RESULTS_TABLE, Table, results_table, runs_table
+from phonon.warehouse.rows import Rows, row_of, rows_of
+from phonon.warehouse.tables import RESULTS_TABLE, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +71,8 @@ class Warehouse(ABC):
         Returns the number of rows written.
         """
         key = {"campaign": campaign, "interval_key": interval_key}
-        return self._replace(tables.results_table(results_table), key, chunks)
+        table = tables.results_table(results_table)
+        return self._replace(table, key, (rows_of(table, chunk, key=key) for chunk in chunks))
 
     def replace_run(self, run: Mapping[str, object], *, results_table: str = RESULTS_TABLE) -> None:
         """Replace the one row of a campaign's run.
@@ -78,15 +80,9 @@ class Warehouse(ABC):
         :param run: columns of the table of runs, campaign and run_id among them; one that is left out is null.
         :param results_table: the campaign's, beside which the table of runs is.
         """
-        import pandas as pd
-
-        table = runs_table(results_table)
-        key = {name: run.get(name) for name in table.key}
-        absent = [name for name, value in key.items() if not isinstance(value, str)]
-        if absent:
-            raise ConfigurationError(f"A run cannot be recorded without its {' and '.join(absent)} as text.")
-        frame = pd.DataFrame({name: pd.Series([value], dtype=object) for name, value in run.items()})
-        self._replace(table, {name: str(value) for name, value in key.items()}, [frame])
+        table = tables.runs_table(results_table)
+        row = row_of(table, run)
+        self._replace(table, {name: str(run[name]) for name in table.key}, [row])
 
     @abstractmethod
     def _connect_to_write(self) -> Any:
@@ -100,14 +96,13 @@ class Warehouse(ABC):
     def _insert(self, connection: Any, table: Table, rows: Rows) -> None:
         """Insert rows in bulk."""
 
-    def _replace(self, table: Table, key: Mapping[str, str], chunks: Iterable[pd.DataFrame]) -> int:
+    def _replace(self, table: Table, key: Mapping[str, str], chunks: Iterable[Rows]) -> int:
         written = 0
         with closing(self._connect_to_write()) as connection:
             with self._writing(table):
                 self._clear(connection, table, key)
             # Whoever makes the chunks reports his own errors: they are not the warehouse's.
-            for chunk in chunks:
-                rows = rows_of(table, chunk, key=key)
+            for rows in chunks:
                 if rows.count:
                     with self._writing(table):
                         self._insert(connection, table, rows)
@@ -116,7 +111,7 @@ class Warehouse(ABC):
                 connection.commit()
         return written
 
-    def _writing(self, table: Table) -> Any:
+    def _writing(self, table: Table) -> AbstractContextManager[None]:
         return reported(self._conn_id, f"writing to the table {table.name}", _WRITING_CURE)
 
 
@@ -126,22 +121,20 @@ def open_warehouse(hook: SqlHook, *, conn_id: str) -> Warehouse:
     Connects to nothing yet. Raises ConfigurationError for a hook of something else than a database.
     """
     conn_type = getattr(hook, "conn_type", None)
-    if not callable(getattr(hook, "get_conn", None)) or not hasattr(hook, "placeholder"):
+    if not callable(getattr(hook, "get_conn", None)) or not hasattr(type(hook), "placeholder"):
         raise ConfigurationError(
             f"The connection {conn_id!r} of type {conn_type} is not a database. Give the warehouse a connection of "
             "type duckdb, postgres or another with SQL."
         )
     # Each file imports its driver's world only when it is the one that is needed.
     if conn_type == "duckdb":
-        from phonon.warehouse.duckdb_warehouse import DuckDBWarehouse
+        from phonon.warehouse.duckdb_warehouse import DuckDBWarehouse  # noqa: PLC0415 - DuckDB may not be installed
 
         return DuckDBWarehouse(hook, conn_id=conn_id)
     if conn_type == "postgres":
-        from phonon.warehouse.postgres_warehouse import PostgresWarehouse
+        from phonon.warehouse.postgres_warehouse import PostgresWarehouse  # noqa: PLC0415 - imports pandas
 
         return PostgresWarehouse(hook, conn_id=conn_id)
-    from phonon.warehouse.generic_warehouse import GenericWarehouse
+    from phonon.warehouse.generic_warehouse import GenericWarehouse  # noqa: PLC0415 - imports pandas
 
     return GenericWarehouse(hook, conn_id=conn_id)
-
-

@@ -1,0 +1,206 @@
+"""A DuckDB file as the warehouse.
+
+DuckDB lets one process write a file, or several read it, at a time. So the file is opened for one call and
+closed at its end, and whoever finds it held waits a while. ``read`` holds it (with other readers) until its last
+frame: a process that writes meanwhile waits, and one that reads slowly makes others wait long.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+
+from phonon.errors import ConfigurationError, WarehouseError
+from phonon.warehouse import tables
+from phonon.warehouse.dialect import DUCKDB
+from phonon.warehouse.failures import database_message, opening, reported
+from phonon.warehouse.frames import READING, READING_CURE, check_chunk_rows, column_names, fetched
+from phonon.warehouse.inspection import FoundColumn, check_columns, no_schema, wrong
+from phonon.warehouse.rows import Rows
+from phonon.warehouse.tables import Kind, Table
+from phonon.warehouse.warehouse import SqlHook, Warehouse
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_LOCK_WAIT_SECONDS = 60.0
+_LONGEST_PAUSE_SECONDS = 2.0
+# The first comes from another process, the second from another connection of this one.
+_HELD = ("Could not set lock on file", "different configuration than existing connections")
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_INCOMING = "phonon_incoming_rows"
+
+_SCHEMA = "SELECT coalesce(?, current_schema())"
+_HAS_SCHEMA = """
+    SELECT count(*) FROM duckdb_schemas() WHERE database_name = current_database() AND lower(schema_name) = lower(?)
+"""
+_IS_VIEW = """
+    SELECT count(*) FROM duckdb_views()
+    WHERE database_name = current_database() AND lower(schema_name) = lower(?) AND lower(view_name) = lower(?)
+"""
+_COLUMNS = """
+    SELECT column_name, data_type, is_nullable, column_default IS NOT NULL FROM duckdb_columns()
+    WHERE database_name = current_database() AND lower(schema_name) = lower(?) AND lower(table_name) = lower(?)
+    ORDER BY column_index
+"""
+
+
+class DuckDBWarehouse(Warehouse):
+    """A DuckDB file, opened through Airflow's DuckDBHook.
+
+    :param lock_wait_seconds: how long to wait for a file that another process holds.
+    """
+
+    def __init__(self, hook: SqlHook, *, conn_id: str, lock_wait_seconds: float = _LOCK_WAIT_SECONDS) -> None:
+        super().__init__(hook, conn_id=conn_id)
+        self._lock_wait_seconds = lock_wait_seconds
+
+    def read(self, sql: str, *, chunk_rows: int) -> Iterator[pd.DataFrame]:
+        """As Warehouse.read. The file is open read-only, for this process and others, while frames are taken."""
+        check_chunk_rows(chunk_rows)
+        with closing(self._connect(read_only=True)) as connection:
+            with reported(self._conn_id, READING, READING_CURE):
+                zoned, query = self._without_zoned_times(connection, sql)
+                connection.execute(query)
+            for frame in fetched(connection, chunk_rows=chunk_rows, conn_id=self._conn_id):
+                for name in zoned:
+                    frame[name] = frame[name].map(_time, na_action="ignore").astype(object)
+                yield frame
+
+    def ensure_tables(self, results_table: str) -> None:
+        """As Warehouse.ensure_tables. Opens the file for writing only when there is something to create."""
+        wanted = (tables.results_table(results_table), tables.runs_table(results_table))
+        with closing(self._connect(read_only=True)) as connection:
+            absent = [table for table in wanted if not self._is_there(connection, table)]
+        if not absent:
+            return
+        with closing(self._connect(read_only=False)) as connection:
+            for table in absent:
+                if not self._is_there(connection, table):
+                    with reported(self._conn_id, f"creating the table {table.name}", "May its user create it?"):
+                        connection.execute(DUCKDB.create(table))
+
+    def _connect_to_write(self) -> Any:
+        return self._connect(read_only=False)
+
+    def _clear(self, connection: Any, table: Table, key: Mapping[str, str]) -> None:
+        connection.begin()
+        connection.execute(DUCKDB.delete(table), [key[name] for name in table.key])
+
+    def _insert(self, connection: Any, table: Table, rows: Rows) -> None:
+        connection.register(_INCOMING, _arrow(rows))
+        names = DUCKDB.names(rows.columns)
+        connection.execute(
+            f"INSERT INTO {DUCKDB.table(table.name)} BY NAME SELECT {names} FROM {_INCOMING}"  # noqa: S608 - constants
+        )
+        connection.unregister(_INCOMING)
+
+    def _is_there(self, connection: Any, table: Table) -> bool:
+        """Whether the table exists. Raises WrongTableError if it cannot be written."""
+        with reported(self._conn_id, f"looking at the table {table.name}", "Check the file."):
+            schema = connection.execute(_SCHEMA, [table.name.schema]).fetchone()[0]
+            place = [schema, table.name.table]
+            has_schema = connection.execute(_HAS_SCHEMA, [schema]).fetchone()[0]
+            is_view = connection.execute(_IS_VIEW, place).fetchone()[0]
+            found = [FoundColumn(*row) for row in connection.execute(_COLUMNS, place).fetchall()]
+        if not has_schema:
+            raise no_schema(table, self._conn_id)
+        if is_view:
+            raise wrong(table, self._conn_id, "it is a view", "Drop it")
+        if found:
+            check_columns(table, found, dialect=DUCKDB, conn_id=self._conn_id)
+        return bool(found)
+
+    def _without_zoned_times(self, connection: Any, sql: str) -> tuple[list[str], str]:
+        """The columns of a query that are times with a zone, and the query with them as microseconds.
+
+        DuckDB makes such times with pytz, which it does not install; as integers they need nothing.
+        """
+        relation = connection.sql(sql)
+        names = column_names(relation and [(name,) for name in relation.columns], conn_id=self._conn_id)
+        types = dict(zip(names, map(str, relation.types), strict=True))
+        zoned = [name for name, its_type in types.items() if its_type == Kind.TIMESTAMP.value.duckdb]
+        if not zoned:
+            return [], sql
+        replaced = ", ".join(f"epoch_us({name}) AS {name}" for name in map(_quoted, zoned))
+        text = sql.replace("'", "''")
+        return zoned, f"SELECT * REPLACE ({replaced}) FROM query('{text}')"  # noqa: S608 - the caller's own query
+
+    def _connect(self, *, read_only: bool) -> Any:
+        waiting = Retrying(
+            retry=retry_if_exception(_is_held),
+            stop=stop_after_delay(self._lock_wait_seconds),
+            wait=wait_random_exponential(multiplier=0.05, max=_LONGEST_PAUSE_SECONDS),
+            reraise=True,
+        )
+        with opening(self._conn_id):
+            try:
+                return waiting(self._open, read_only=read_only)
+            except duckdb.Error as error:
+                if _is_held(error):
+                    raise self._still_held(error) from None
+                raise
+
+    def _open(self, *, read_only: bool) -> Any:
+        hook: Any = self._hook
+        database = str(hook.get_database())
+        if database.startswith(":memory:"):
+            raise ConfigurationError(
+                f"The warehouse {self._conn_id!r} is a DuckDB database in memory, which is empty in each task and "
+                "lost after it. Put the path of a file into the connection's host."
+            )
+        # A file that is not there yet cannot be opened read-only, although its queries may read other files.
+        if not (read_only and Path(database).is_file()):
+            return hook.get_conn()
+        # What get_conn does, but for the mode, which is the hook's own for all its connections.
+        connection = duckdb.connect(database, read_only=True, config=hook.get_connect_config())
+        try:
+            hook.load_extensions(connection)
+            hook.configure_secrets(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _still_held(self, error: Exception) -> WarehouseError:
+        return WarehouseError(
+            f"The DuckDB file of the warehouse {self._conn_id!r} was held by another process, or by another "
+            f"connection of this one, for {self._lock_wait_seconds:g} s: {database_message(error)} Only one process "
+            "can write a DuckDB file, and nobody reads it meanwhile. Close what holds it (a notebook, the DuckDB "
+            "shell, a dashboard, a long query) and run this again, or move the warehouse to PostgreSQL."
+        )
+
+
+def _is_held(error: BaseException) -> bool:
+    return isinstance(error, duckdb.Error) and any(words in str(error) for words in _HELD)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _time(microseconds: int) -> dt.datetime:
+    return _EPOCH + dt.timedelta(microseconds=microseconds)
+
+
+def _arrow(rows: Rows) -> Any:
+    types = {
+        Kind.TEXT: pa.string(),
+        Kind.INTEGER: pa.int32(),
+        Kind.BIGINT: pa.int64(),
+        Kind.DOUBLE: pa.float64(),
+        Kind.TIMESTAMP: pa.timestamp("us", tz="UTC"),
+    }
+    arrays = {
+        column.name: pa.array(values, type=types[column.kind])
+        for column, values in zip(rows.columns, rows.values, strict=True)
+    }
+    return pa.table(arrays)

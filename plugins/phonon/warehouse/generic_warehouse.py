@@ -1,0 +1,96 @@
+"""Any other database as the warehouse, by what PEP 249 and ANSI SQL promise and no more.
+
+Rows are read with a plain cursor, which some drivers fill with the whole answer before the first frame, and
+written with executemany. Whether a transaction covers both the delete and the inserts is up to the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from phonon.errors import WarehouseError
+from phonon.warehouse import tables
+from phonon.warehouse.dialect import Dialect, Spelling
+from phonon.warehouse.failures import opening, reported
+from phonon.warehouse.frames import READING, READING_CURE, check_chunk_rows, column_names, fetched
+from phonon.warehouse.inspection import check_names, suggested
+from phonon.warehouse.rows import Rows
+from phonon.warehouse.tables import Table
+from phonon.warehouse.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class GenericWarehouse(Warehouse):
+    """A database that has an Airflow hook and no file of its own here."""
+
+    def read(self, sql: str, *, chunk_rows: int) -> Iterator[pd.DataFrame]:
+        """As Warehouse.read, as far as the driver streams."""
+        check_chunk_rows(chunk_rows)
+        with closing(self._connect()) as connection, closing(connection.cursor()) as cursor:
+            with reported(self._conn_id, READING, READING_CURE):
+                cursor.execute(sql)
+            yield from fetched(cursor, chunk_rows=chunk_rows, conn_id=self._conn_id)
+
+    def ensure_tables(self, results_table: str) -> None:
+        """As Warehouse.ensure_tables, but of a table that is there only the columns' names are checked."""
+        for table in (tables.results_table(results_table), tables.runs_table(results_table)):
+            with closing(self._connect_to_write()) as connection:
+                missing = self._missing(connection, table)
+                if missing is not None:
+                    connection.rollback()
+                    self._create(connection, table, missing)
+
+    def _connect_to_write(self) -> Any:
+        connection = self._connect()
+        hook: Any = self._hook
+        if getattr(hook, "supports_autocommit", False):
+            with reported(self._conn_id, "beginning a transaction", "Check that the connection allows one."):
+                hook.set_autocommit(connection, False)
+        return connection
+
+    def _clear(self, connection: Any, table: Table, key: Mapping[str, str]) -> None:
+        with closing(connection.cursor()) as cursor:
+            cursor.execute(self._dialect().delete(table), tuple(key[name] for name in table.key))
+
+    def _insert(self, connection: Any, table: Table, rows: Rows) -> None:
+        with closing(connection.cursor()) as cursor:
+            cursor.executemany(self._dialect().insert(table, rows.columns), list(zip(*rows.values, strict=True)))
+
+    def _missing(self, connection: Any, table: Table) -> WarehouseError | None:
+        """The database's complaint about a table it cannot show, or None for one that can be written."""
+        try:
+            with (
+                reported(self._conn_id, f"looking at the table {table.name}", ""),
+                closing(connection.cursor()) as cursor,
+            ):
+                cursor.execute(self._dialect().nothing_of(table))
+                names = column_names(cursor.description, conn_id=self._conn_id)
+        except WarehouseError as error:
+            return error
+        check_names(table, names, dialect=self._dialect(), conn_id=self._conn_id)
+        return None
+
+    def _create(self, connection: Any, table: Table, missing: WarehouseError) -> None:
+        dialect = self._dialect()
+        cure = (
+            f"Before that: {missing} If the table is not there, create it in the database's own types: "
+            f"{suggested(table.columns, dialect)}."
+        )
+        with (
+            reported(self._conn_id, f"creating the table {table.name}", cure),
+            closing(connection.cursor()) as cursor,
+        ):
+            cursor.execute(dialect.create(table))
+            connection.commit()
+
+    def _dialect(self) -> Dialect:
+        hook: Any = self._hook
+        return Dialect(types="ansi", spelling=Spelling.PLAIN, placeholder=str(hook.placeholder))
+
+    def _connect(self) -> Any:
+        with opening(self._conn_id):
+            return self._hook.get_conn()
