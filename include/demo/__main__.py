@@ -41,7 +41,9 @@ def main() -> int:
     for problem in problems:
         print(f"The books disagree: {problem}")
     if not problems:
-        print("The books agree: every contact has one status, and Phonon accepted exactly the accepted calls, once each.")
+        print(
+            "The books agree: every contact has one status, and Phonon accepted exactly the accepted calls, once each."
+        )
     return 1 if problems else 0
 
 

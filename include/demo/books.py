@@ -33,7 +33,8 @@ def read_books(world: World, campaign: str) -> Books:
     """Read the results and run tables, and Airflow's task instances."""
     with duckdb.connect(str(world.warehouse), read_only=True) as connection:
         rows = connection.execute(
-            "SELECT status, reason, api_code, client_identifier FROM phonon_call_results WHERE campaign = ?", [campaign]
+            "SELECT status, reason, api_code, client_identifier FROM phonon_call_results WHERE campaign = ?",
+            [campaign],
         ).fetchall()
         runs = connection.execute(
             "SELECT requests, seconds, accepted FROM phonon_campaign_runs WHERE campaign = ?", [campaign]
@@ -61,7 +62,9 @@ def disagreements(books: Books, accepted: Counter[str], *, contacts: int, most_t
     if twice:
         found.append(f"{len(twice)} calls were accepted more than once")
     if books.accepted != accepted:
-        found.append(f"{sum(books.accepted.values())} rows say accepted, the stand-in accepted {sum(accepted.values())}")
+        found.append(
+            f"{sum(books.accepted.values())} rows say accepted, the stand-in accepted {sum(accepted.values())}"
+        )
     if books.tasks > most_tasks:
         found.append(f"{books.tasks} task instances, more than {most_tasks}")
     return found

@@ -71,7 +71,10 @@ def _add_tasks(campaign: Campaign) -> None:
         REVIEW_REFUSED: (ReviewOperator(task_id=REVIEW_REFUSED), "205, 210, 400, 402; 206, 208, 500 repeated"),
         REVIEW_HELD: (ReviewOperator(task_id=REVIEW_HELD), "no clear answer, 209, 201"),
         TOP_UP: (StopOperator(task_id=TOP_UP), "211, 212"),
-        FIX_CONFIGURATION: (StopOperator(task_id=FIX_CONFIGURATION), "202, 203, 204, 207, 213, 301, 302, 304, 401, 403"),
+        FIX_CONFIGURATION: (
+            StopOperator(task_id=FIX_CONFIGURATION),
+            "202, 203, 204, 207, 213, 301, 302, 304, 401, 403",
+        ),
     }
     for task, label in branches.values():
         branch >> Label(label) >> task
@@ -96,7 +99,9 @@ def _schedule(campaign: Campaign) -> Any:
 def _params() -> dict[str, Param]:
     return {
         "dry_run": Param(False, type="boolean", title="Dry run", description="Plan and validate, send nothing."),
-        "limit": Param(None, type=["null", "integer"], minimum=1, title="Limit", description="At most so many calls."),
+        "limit": Param(
+            None, type=["null", "integer"], minimum=1, title="Limit", description="At most so many calls."
+        ),
         "test_numbers": Param(
             None,
             type=["null", "array"],

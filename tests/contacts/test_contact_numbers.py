@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -42,6 +43,7 @@ WRITINGS = {
     "apostrophe and plus": "'+91{0}{1}",
     "float of a spreadsheet": "{0}{1}.0",
     "float with country code": "91{0}{1}.00",
+    "number with a full stop": "{0}{1}.",
     "float with many zeros": "{0}{1}.00000",
     "fullwidth plus": "\uff0b91{0}{1}",
 }
@@ -84,74 +86,86 @@ def test_a_number_of_any_type_that_holds_one_is_kept(value: object) -> None:
     assert mobile_of(value) == MOBILE
 
 
+FAULTS: list[tuple[object, NumberFault]] = [
+    (None, NumberFault.MISSING),
+    (math.nan, NumberFault.MISSING),
+    (pd.NaT, NumberFault.MISSING),
+    (pd.NA, NumberFault.MISSING),
+    (Decimal("NaN"), NumberFault.MISSING),
+    (np.datetime64("NaT"), NumberFault.MISSING),
+    ("", NumberFault.MISSING),
+    (" \u00a0\u200b", NumberFault.MISSING),
+    (b"", NumberFault.MISSING),
+    ("-", NumberFault.NOT_DIGITS),
+    ("+", NumberFault.NOT_DIGITS),
+    ("'", NumberFault.NOT_DIGITS),
+    ("n/a", NumberFault.NOT_DIGITS),
+    (f"{TEN} ext 12", NumberFault.NOT_DIGITS),
+    (f"tel:{TEN}", NumberFault.NOT_DIGITS),
+    (f"{TEN}/{TEN}", NumberFault.NOT_DIGITS),
+    (f"{TEN}, {TEN}", NumberFault.NOT_DIGITS),
+    (f"{TEN}+", NumberFault.NOT_DIGITS),
+    (f"++91{TEN}", NumberFault.NOT_DIGITS),
+    ("9.99991E+09", NumberFault.NOT_DIGITS),
+    (f"{TEN}\0", NumberFault.NOT_DIGITS),
+    (f"{TEN}\ud800", NumberFault.NOT_DIGITS),
+    ("99999\u00b92345", NumberFault.NOT_DIGITS),
+    (b"\xff", NumberFault.NOT_DIGITS),
+    (True, NumberFault.NOT_DIGITS),
+    (-int(TEN), NumberFault.NOT_DIGITS),
+    (int(TEN) + 0.5, NumberFault.NOT_DIGITS),
+    (math.inf, NumberFault.NOT_DIGITS),
+    (Decimal(f"{TEN}.50"), NumberFault.NOT_DIGITS),
+    (date(2026, 11, 24), NumberFault.NOT_DIGITS),
+    (timedelta(days=1), NumberFault.NOT_DIGITS),
+    (np.timedelta64(int(TEN), "ns"), NumberFault.NOT_DIGITS),
+    ([TEN], NumberFault.NOT_DIGITS),
+    (TEN[:9], NumberFault.TOO_SHORT),
+    (f"+91{TEN[:9]}", NumberFault.TOO_SHORT),
+    (int(TEN[:9]), NumberFault.TOO_SHORT),
+    (float(TEN[:9]), NumberFault.TOO_SHORT),
+    (f"{TEN[:9]}.0", NumberFault.TOO_SHORT),
+    (f"{TEN[:8]}.00", NumberFault.TOO_SHORT),
+    (f"{TEN[:9]}.5", NumberFault.NOT_DIGITS),
+    (f"91{TEN[:8]}.45", NumberFault.NOT_DIGITS),
+    (f"{TEN}.5", NumberFault.NOT_DIGITS),
+    (0, NumberFault.TOO_SHORT),
+    ("00", NumberFault.TOO_SHORT),
+    ("+12345", NumberFault.TOO_SHORT),
+    (f"{TEN}1", NumberFault.TOO_LONG),
+    (f"+91{TEN}1", NumberFault.TOO_LONG),
+    (f"{TEN} {TEN}", NumberFault.TOO_LONG),
+    (f"9191{TEN}", NumberFault.TOO_LONG),
+    (int(f"{TEN}{TEN}"), NumberFault.TOO_LONG),
+    (10**400, NumberFault.TOO_LONG),
+    (10**5000, NumberFault.TOO_LONG),
+    (Decimal("1E+999999"), NumberFault.TOO_LONG),
+    (LANDLINE, NumberFault.NOT_MOBILE),
+    (f"0{TEN[:9]}", NumberFault.NOT_MOBILE),
+    (f"0{LANDLINE}", NumberFault.NOT_MOBILE),
+    (f"+91 {LANDLINE}", NumberFault.NOT_MOBILE),
+    (10 * "0", NumberFault.NOT_MOBILE),
+    ("+1" + 10 * "5", NumberFault.OTHER_COUNTRY),
+    ("001" + 10 * "5", NumberFault.OTHER_COUNTRY),
+    (f"+44 {TEN}", NumberFault.OTHER_COUNTRY),
+    ("+65" + 8 * "9", NumberFault.OTHER_COUNTRY),
+    (f"+{TEN}", NumberFault.OTHER_COUNTRY),
+]
+
+
 @pytest.mark.parametrize(
     ("value", "fault"),
-    [
-        (None, NumberFault.MISSING),
-        (math.nan, NumberFault.MISSING),
-        (pd.NaT, NumberFault.MISSING),
-        (pd.NA, NumberFault.MISSING),
-        (Decimal("NaN"), NumberFault.MISSING),
-        (np.datetime64("NaT"), NumberFault.MISSING),
-        ("", NumberFault.MISSING),
-        (" \u00a0\u200b", NumberFault.MISSING),
-        (b"", NumberFault.MISSING),
-        ("-", NumberFault.NOT_DIGITS),
-        ("+", NumberFault.NOT_DIGITS),
-        ("'", NumberFault.NOT_DIGITS),
-        ("n/a", NumberFault.NOT_DIGITS),
-        (f"{TEN} ext 12", NumberFault.NOT_DIGITS),
-        (f"tel:{TEN}", NumberFault.NOT_DIGITS),
-        (f"{TEN}/{TEN}", NumberFault.NOT_DIGITS),
-        (f"{TEN}, {TEN}", NumberFault.NOT_DIGITS),
-        (f"{TEN}+", NumberFault.NOT_DIGITS),
-        (f"++91{TEN}", NumberFault.NOT_DIGITS),
-        ("9.99991E+09", NumberFault.NOT_DIGITS),
-        (f"{TEN}\0", NumberFault.NOT_DIGITS),
-        (f"{TEN}\ud800", NumberFault.NOT_DIGITS),
-        ("99999\u00b92345", NumberFault.NOT_DIGITS),
-        (b"\xff", NumberFault.NOT_DIGITS),
-        (True, NumberFault.NOT_DIGITS),
-        (-int(TEN), NumberFault.NOT_DIGITS),
-        (int(TEN) + 0.5, NumberFault.NOT_DIGITS),
-        (math.inf, NumberFault.NOT_DIGITS),
-        (Decimal(f"{TEN}.50"), NumberFault.NOT_DIGITS),
-        (date(2026, 11, 24), NumberFault.NOT_DIGITS),
-        (timedelta(days=1), NumberFault.NOT_DIGITS),
-        (np.timedelta64(int(TEN), "ns"), NumberFault.NOT_DIGITS),
-        ([TEN], NumberFault.NOT_DIGITS),
-        (TEN[:9], NumberFault.TOO_SHORT),
-        (f"+91{TEN[:9]}", NumberFault.TOO_SHORT),
-        (int(TEN[:9]), NumberFault.TOO_SHORT),
-        (float(TEN[:9]), NumberFault.TOO_SHORT),
-        (f"{TEN[:9]}.0", NumberFault.TOO_SHORT),
-        (f"{TEN[:8]}.00", NumberFault.TOO_SHORT),
-        (0, NumberFault.TOO_SHORT),
-        ("00", NumberFault.TOO_SHORT),
-        ("+12345", NumberFault.TOO_SHORT),
-        (f"{TEN}1", NumberFault.TOO_LONG),
-        (f"+91{TEN}1", NumberFault.TOO_LONG),
-        (f"{TEN} {TEN}", NumberFault.TOO_LONG),
-        (f"9191{TEN}", NumberFault.TOO_LONG),
-        (int(f"{TEN}{TEN}"), NumberFault.TOO_LONG),
-        (10**400, NumberFault.TOO_LONG),
-        (10**5000, NumberFault.TOO_LONG),
-        (Decimal("1E+999999"), NumberFault.TOO_LONG),
-        (LANDLINE, NumberFault.NOT_MOBILE),
-        (f"0{TEN[:9]}", NumberFault.NOT_MOBILE),
-        (f"0{LANDLINE}", NumberFault.NOT_MOBILE),
-        (f"+91 {LANDLINE}", NumberFault.NOT_MOBILE),
-        (10 * "0", NumberFault.NOT_MOBILE),
-        ("+1" + 10 * "5", NumberFault.OTHER_COUNTRY),
-        ("001" + 10 * "5", NumberFault.OTHER_COUNTRY),
-        (f"+44 {TEN}", NumberFault.OTHER_COUNTRY),
-        ("+65" + 8 * "9", NumberFault.OTHER_COUNTRY),
-        (f"+{TEN}", NumberFault.OTHER_COUNTRY),
-    ],
+    FAULTS,
     ids=lambda value: value.name if isinstance(value, NumberFault) else type(value).__name__,
 )
 def test_what_is_no_indian_mobile_number_has_its_fault(value: object, fault: NumberFault) -> None:
     assert mobile_of(value) is fault
+
+
+def test_a_column_of_what_is_no_number_has_the_same_faults() -> None:
+    mobiles = mobiles_of(pd.Series([value for value, _ in FAULTS], dtype=object))
+    assert mobiles.faults.tolist() == [fault for _, fault in FAULTS]
+    assert set(mobiles.numbers) == {None}
 
 
 @given(st.text(alphabet="0123456789+-. ()'\n\u00a0\uff10x") | st.text() | st.integers() | st.floats())
@@ -183,7 +197,7 @@ def test_a_column_gives_what_its_values_give_one_by_one(values: list[object]) ->
     "dtype",
     ["int64", "float64", "Int64", "Float64", "string", "str", "category", "int64[pyarrow]", "string[pyarrow]"],
 )
-def test_numbers_of_any_dtype_are_read(dtype: str) -> None:
+def test_numbers_of_any_dtype_are_read(dtype: Any) -> None:
     column = pd.Series([TEN] if "str" in dtype else [int(TEN)]).astype(dtype)
     assert mobiles_of(column).numbers.tolist() == [MOBILE]
 

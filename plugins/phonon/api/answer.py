@@ -12,7 +12,7 @@ from phonon.api.codes import Code
 from phonon.errors import masked
 
 _MESSAGE_LENGTH = 200
-_REQUEST_ID_LENGTH = 100
+_ID_LENGTH = 100
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ def read_answer(http_status: int, body: bytes, *, retry_after: str | None = None
     return Answer(
         http_status,
         code,
-        problem or (masked(message)[:_MESSAGE_LENGTH] if isinstance(message, str) else ""),
-        request_id[:_REQUEST_ID_LENGTH] if isinstance(request_id, str) and request_id else None,
+        problem or (masked(_printable(message))[:_MESSAGE_LENGTH] if isinstance(message, str) else ""),
+        _printable(request_id)[:_ID_LENGTH] if isinstance(request_id, str) and request_id else None,
         _listed_calls(content.get("call-details")),
         wait,
     )
@@ -72,7 +72,7 @@ def _code(content: Mapping[str, Any]) -> tuple[Code | None, str]:
     try:
         return Code(code), ""
     except ValueError:
-        return None, f"unknown api-response-code {code}"
+        return None, masked(f"unknown api-response-code {code}")
 
 
 def _listed_calls(details: object) -> dict[str, str] | None:
@@ -83,8 +83,13 @@ def _listed_calls(details: object) -> dict[str, str] | None:
     for detail in details:
         if isinstance(detail, dict) and isinstance(detail.get("client-identifier"), str):
             uuid = detail.get("phonon-uuid")
-            listed[detail["client-identifier"]] = uuid if isinstance(uuid, str) else ""
+            listed[detail["client-identifier"]] = _printable(uuid)[:_ID_LENGTH] if isinstance(uuid, str) else ""
     return listed
+
+
+def _printable(text: str) -> str:
+    """Text on one line; PostgreSQL takes no NUL, so one of those would stop the recording of an answer."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _seconds(retry_after: str | None) -> float | None:

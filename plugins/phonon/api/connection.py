@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from phonon.api.endpoints import Endpoint
 from phonon.api.transport import Timeout
 from phonon.errors import ConfigurationError
 
 _SECURITY_ID = re.compile(r"[A-Za-z0-9]{64}")
+_DIGITS = re.compile(r"[0-9]{1,18}")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _EXTRAS = (
     "bulk_url",
@@ -40,7 +41,7 @@ class ConnectionSettings:
     api_version: str = "1.0"
     counts_requests: bool = False
     max_in_flight: int = 16
-    timeout: Timeout = Timeout()
+    timeout: Timeout = field(default_factory=Timeout)
     verify: bool | str = True
     proxy: str | None = field(default=None, repr=False)
 
@@ -97,13 +98,11 @@ class _Reader:
 
     def url(self, key: str, default: str) -> str:
         value = self.extra.get(key) or default
-        parts = urlsplit(value) if isinstance(value, str) else None
-        try:
-            valid = parts is not None and parts.scheme in {"http", "https"} and parts.hostname and (parts.port or 1)
-        except ValueError:
-            valid = False
-        if parts is None or not valid:
-            raise self.error(key, "the whole URL of the create call, such as https://host/kairos-apis/outbound/create")
+        parts = _http_url(value)
+        if parts is None:
+            raise self.error(
+                key, "the whole URL of the create call, such as https://host/kairos-apis/outbound/create"
+            )
         if parts.username or parts.password or parts.query:
             raise self.error(key, "a URL without user, password or query")
         if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
@@ -112,7 +111,7 @@ class _Reader:
 
     def whole_number(self, key: str, default: int, *, most: int = 1_000_000_000) -> int:
         value = self.extra.get(key, default)
-        if isinstance(value, str) and value.strip().isdigit():  # the form of the UI sends texts
+        if isinstance(value, str) and _DIGITS.fullmatch(value.strip()):  # the form of the UI sends texts
             value = int(value)
         if value is None or value == "":
             value = default
@@ -145,7 +144,7 @@ class _Reader:
     def _seconds(self, value: object, expected: str) -> float:
         try:
             seconds = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else 0.0
-        except ValueError:
+        except (ValueError, OverflowError):
             seconds = 0.0
         if not 0 < seconds <= 600:
             raise self.error("timeout", expected + ", from just above 0 to 600")
@@ -153,18 +152,32 @@ class _Reader:
 
     def verify(self) -> bool | str:
         value = self.extra.get("verify", True)
-        if value is True or value is None or value in {"", "true", "True"}:
+        if value is True or value is None or value in ("", "true", "True"):
             return True
         if isinstance(value, str) and value.lower() != "false":
             if not Path(value).is_file():
-                raise self.error("verify", "true or the path of a CA bundle on the worker; there is no file at this path")
+                raise self.error(
+                    "verify", "true or the path of a CA bundle on the worker; there is no file at this path"
+                )
             return value
-        raise self.error("verify", "true or the path of a CA bundle, never false: the security-id is in every request")
+        raise self.error(
+            "verify", "true or the path of a CA bundle, never false: the security-id is in every request"
+        )
 
     def proxy(self) -> str | None:
         value = self.extra.get("proxy")
         if not value:
             return None
-        if not isinstance(value, str) or urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname:
+        if not isinstance(value, str) or _http_url(value) is None:
             raise self.error("proxy", "the URL of an HTTP proxy, such as http://proxy.example.com:3128")
         return value
+
+
+def _http_url(value: object) -> SplitResult | None:
+    """The parts of a whole http or https URL; None for anything else, also for what urlsplit chokes on."""
+    try:
+        parts = urlsplit(value) if isinstance(value, str) else None
+        valid = parts is not None and parts.scheme in {"http", "https"} and parts.hostname and (parts.port or 1)
+    except ValueError:
+        return None
+    return parts if valid else None

@@ -2,17 +2,26 @@
 
 What matters here is to know the difference between "certainly not sent" and "perhaps received". Libraries do
 not tell it reliably (a TLS error may come before or after the body), so the body itself tells: Phonon cannot
-process a request of which no byte of the body was written.
+process a request of which no byte of the body was written. Nor do they end a send in time: their timeouts are
+for each read of the socket, and the sender's lease on a batch relies on an end. So a timer ends it.
 """
 
 from __future__ import annotations
 
 import io
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from typing import Any, cast
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
 
 from phonon.api.answer import Answer, read_answer
 from phonon.api.endpoints import Endpoint
@@ -52,13 +61,21 @@ Exchange = Answer | NotSent | NoAnswer
 
 
 class _Body:
-    """A request body that remembers whether anything of it was asked for, and refuses to be late."""
+    """A request body that remembers whether anything of it was asked for, and ends a send that is late.
 
-    def __init__(self, content: bytes, read_seconds: float) -> None:
+    Close it when the answer was read.
+    """
+
+    def __init__(self, content: bytes, timeout: Timeout) -> None:
         self._content = io.BytesIO(content)
         self._length = len(content)
-        self._read_seconds = read_seconds
-        self.deadline: float | None = None
+        self._last_start = time.monotonic() + timeout.connect
+        self._timer = threading.Timer(timeout.read, self._end)
+        self._timer.daemon = True
+        self.connection: HTTPConnection | None = None
+        self._socket: socket.socket | None = None
+        self.asked_for = False
+        self.late = False
 
     def __len__(self) -> int:
         return self._length
@@ -68,12 +85,39 @@ class _Body:
         raise io.UnsupportedOperation
 
     def read(self, size: int = -1) -> bytes:
-        now = time.monotonic()
-        if self.deadline is None:
-            self.deadline = now + self._read_seconds
-        if now > self.deadline:
+        if not self.asked_for:
+            # Several addresses, or a proxy, can take longer to connect to than the timeout of one try.
+            if time.monotonic() > self._last_start:
+                raise TimeoutError
+            self.asked_for = True
+            self._socket = self.connection.sock if self.connection else None
+            self._timer.start()
+        if self.late:
             raise TimeoutError
         return self._content.read(size)
+
+    def close(self) -> None:
+        self._timer.cancel()
+
+    def _end(self) -> None:
+        self.late = True
+        if self._socket is not None:
+            # Closing a socket would not wake the thread that waits for it.
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+
+class _Connection(HTTPConnection):
+    """Tells a body which connection it goes over."""
+
+    def request(self, method: str, url: str, body: Any = None, *args: Any, **kwargs: Any) -> None:
+        if isinstance(body, _Body):
+            body.connection = self
+        super().request(method, url, body, *args, **kwargs)
+
+
+class _SecureConnection(_Connection, HTTPSConnection):
+    """The same with TLS."""
 
 
 class Transport:
@@ -96,36 +140,46 @@ class Transport:
         """
         if not may_start():
             return NotSent("the sender was suspended for too long before it could send")
-        body = _Body(content, self.timeout.read)
-        try:
-            with self._session.post(
-                self._urls[endpoint],
-                data=body,
-                headers={"Content-Type": "application/json"},
-                timeout=(self.timeout.connect, self.timeout.read),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                return read_answer(
-                    response.status_code,
-                    _read(response, body.deadline or 0),
-                    retry_after=response.headers.get("Retry-After"),
-                )
-        except (requests.RequestException, OSError, ValueError) as error:
-            return NotSent(_name(error)) if body.deadline is None else NoAnswer(_name(error))
+        with closing(_Body(content, self.timeout)) as body:
+            try:
+                return self._exchange(self._urls[endpoint], body)
+            except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+                name = "TimeoutError" if body.late else _name(error)
+                return NoAnswer(name) if body.asked_for else NotSent(name)
+
+    def _exchange(self, url: str, body: _Body) -> Answer:
+        # Not session.post(): it reads the whole body of a redirect, however long, even when told not to follow.
+        prepared = self._session.prepare_request(
+            requests.Request("POST", url, data=body, headers={"Content-Type": "application/json"})
+        )
+        settings: dict[str, Any] = dict(self._session.merge_environment_settings(url, {}, True, None, None))
+        adapter = cast("HTTPAdapter", self._session.get_adapter(url))
+        pool = cast(
+            "HTTPConnectionPool",
+            adapter.get_connection_with_tls_context(
+                prepared, settings["verify"], proxies=settings["proxies"], cert=settings["cert"]
+            ),
+        )
+        pool.ConnectionCls = _SecureConnection if pool.scheme == "https" else _Connection
+        with adapter.send(prepared, timeout=(self.timeout.connect, self.timeout.read), **settings) as response:
+            content = _read(response)
+            if body.late:
+                raise TimeoutError
+            return read_answer(response.status_code, content, retry_after=response.headers.get("Retry-After"))
 
     def close(self) -> None:
         """Close the kept connections."""
         self._session.close()
 
 
-def _read(response: requests.Response, deadline: float) -> bytes:
-    """The whole body of an answer, or an error when it is cut short, endless or late."""
+def _read(response: requests.Response) -> bytes:
+    """The whole body of an answer, or an error when it is cut short, endless or only the first of two."""
+    if response.status_code < 200:
+        # The real answer would come next, and pass for that of the next request on this connection.
+        raise ValueError
     content = b""
     for piece in response.iter_content(65_536):
         content += piece
-        if time.monotonic() > deadline:
-            raise TimeoutError
         if len(content) > _ANSWER_BYTES:
             raise ValueError
     return content

@@ -167,6 +167,6 @@ def _code_202(endpoint: Endpoint, answer: Answer) -> Kind:
     if message == "accepted":
         accepted = endpoint is Endpoint.BULK and 200 <= answer.http_status < 300 and answer.request_id
         return Kind.ACCEPTED if accepted else Kind.UNKNOWN
-    if message == "invalid security id" or endpoint is Endpoint.REALTIME:
+    if message == "invalid security id" or (endpoint is Endpoint.REALTIME and answer.request_id is None):
         return Kind.FIX_CONFIGURATION
     return Kind.UNKNOWN

@@ -18,6 +18,14 @@ def read_query(named: str, folders: Sequence[Path]) -> str:
     :raises ConfigurationError: if no folder has it, it lies outside of them, or it cannot be read. The text says
         what was expected and which files there are.
     """
+    try:
+        return _read_query(named, folders)
+    except OSError as error:
+        text = f"The file {shortened(named)!r} cannot be read: {error.strerror}."
+        raise ConfigurationError(text) from error
+
+
+def _read_query(named: str, folders: Sequence[Path]) -> str:
     inside = [(folder, path) for folder in folders if (path := _inside(folder, named)) is not None]
     if not inside:
         raise ConfigurationError(
@@ -25,37 +33,30 @@ def read_query(named: str, folders: Sequence[Path]) -> str:
             f"Give a path inside, like sql/contacts.sql."
         )
     for _, path in inside:
-        if _is_file(path):
+        if path.is_file():
             return _text_of(path, named)
     raise ConfigurationError(_not_found(named, inside))
 
 
 def _inside(folder: Path, named: str) -> Path | None:
     """Return the file's path with links followed, or None if that is outside of ``folder``."""
+    root = folder.resolve()
     try:
-        root = folder.resolve()
         path = (root / named.strip()).resolve()
-    except (OSError, RuntimeError):  # RuntimeError is pathlib's word for links that go round in a circle.
+    except RuntimeError:  # pathlib's word for links that go round in a circle.
         return None
     return path if path.is_relative_to(root) else None
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:
-        return False
 
 
 def _text_of(path: Path, named: str) -> str:
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ConfigurationError(f"The file {named} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise ConfigurationError(f"The file {named} is not UTF-8 text. Save it as UTF-8.") from error
+        raise ConfigurationError(f"The file {shortened(named)!r} is not UTF-8 text. Save it as UTF-8.") from error
     if not without_comments(text).strip():
-        raise ConfigurationError(f"The file {named} holds no SQL. Write the query that selects the contacts.")
+        raise ConfigurationError(
+            f"The file {shortened(named)!r} holds no SQL. Write the query that selects the contacts."
+        )
     return text
 
 

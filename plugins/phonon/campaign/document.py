@@ -152,7 +152,10 @@ def _repeated_keys(node: MappingNode, location: Location, lines: list[str]) -> I
         key.tag = _TEXT_TAG
         if key.value in first:
             path = key_path((*location, key.value))
-            text = f"The key {shortened(key.value)!r} comes twice; the first is on line {first[key.value]}. Remove one of them."
+            earlier = first[key.value]
+            text = (
+                f"The key {shortened(key.value)!r} comes twice; the first is on line {earlier}. Remove one of them."
+            )
             yield Problem(text, path, line, column, excerpt(lines, line, column))
         first.setdefault(key.value, line)
 
@@ -174,7 +177,8 @@ def _not_a_mapping(root: Node | None, lines: list[str]) -> Problem:
     )
     if root is None:
         return Problem(f"The file is empty. {needed}")
-    what = f"the text {shortened(root.value)!r}" if isinstance(root, ScalarNode) else "something else"
+    what = "a list" if isinstance(root, SequenceNode) else "something else"
+    what = f"the text {shortened(root.value)!r}" if isinstance(root, ScalarNode) else what
     line, column = root.start_mark.line + 1, root.start_mark.column + 1
     return Problem(f"The file holds {what}. {needed}", "", line, column, excerpt(lines, line, column))
 

@@ -39,7 +39,6 @@ _YAML_READS = {
     "int": "a number",
     "float": "a number",
     "timestamp": "a date",
-    "null": "nothing",
 }
 
 
@@ -114,7 +113,7 @@ def _expected(detail: ErrorDetails, location: Location) -> tuple[str, tuple[str,
         "tuple_type": f"a list, like [{'mon, tue' if 'days' in location else 'mobile'}]",
         "too_short": f"a list of at least {limit}",
         "too_long": f"a list of at most {limit}",
-        "mapping_type": "a mapping, like {Name: first_name}",
+        "dict_type": "a mapping, like {Name: first_name}",
         "model_type": f"a mapping with the keys {', '.join(_MODELS[location].model_fields)}"
         if location in _MODELS
         else "a mapping",
@@ -123,13 +122,15 @@ def _expected(detail: ErrorDetails, location: Location) -> tuple[str, tuple[str,
 
 
 def _found(node: Node | None, expected: str) -> tuple[str, str]:
-    """Return what is in the file, and a hint if YAML took it for something else than text."""
+    """Return what is in the file, and a hint on how to write it if YAML took text for something else."""
+    if isinstance(node, ScalarNode):
+        return _found_scalar(node, expected)
     if isinstance(node, MappingNode):
         return f"a mapping with the keys {shortened(', '.join(str(key.value) for key, _ in node.value))}", ""
-    if isinstance(node, SequenceNode):
-        return f"a list of {len(node.value)}", ""
-    if not isinstance(node, ScalarNode):
-        return "nothing", ""
+    return (f"a list of {len(node.value)}" if isinstance(node, SequenceNode) else "nothing"), ""
+
+
+def _found_scalar(node: ScalarNode, expected: str) -> tuple[str, str]:
     written = shortened(node.value)
     kind = node.tag.removeprefix("tag:yaml.org,2002:")
     if kind == "str":

@@ -91,6 +91,11 @@ class Campaign(BaseModel):
         examples=[["mobile", "alternate_mobile"]],
         json_schema_extra={"uniqueItems": True},
     )
+    correlation_key: FlowVariable | None = Field(
+        default="ClientIdentifier",
+        description="The flow variable that carries the client-identifier into Phonon's reports; null for none.",
+        examples=["ClientIdentifier", None],
+    )
     variables: Annotated[
         Mapping[FlowVariable, Column],
         AfterValidator(lambda columns: FlowVariables(tuple(columns.items()))),
@@ -117,6 +122,7 @@ class Campaign(BaseModel):
             "column that holds its start. Never outside the calling window."
         ),
         examples=["now", "10:30", "call_at"],
+        json_schema_extra={"default": "now"},
     )
     window: Window = Field(
         default=Window(),
@@ -125,19 +131,13 @@ class Campaign(BaseModel):
     )
     limits: Limits = Field(
         default=Limits(),
-        description="How many people a run calls, and how often one number.",
+        description="How many people a run calls at most, and how often a number is called by all campaigns.",
         examples=[{"max_calls": 50000, "per_number": {"calls": 1, "days": 1}}],
     )
     on_unknown: OnUnknown = Field(
         default=OnUnknown(),
         description="What to do when nobody can tell whether Phonon took a batch: hold it for a person, or resend.",
         examples=[{"bulk": "hold", "realtime": "resend"}],
-    )
-    correlation_key: FlowVariable | None = Field(
-        default="ClientIdentifier",
-        validate_default=True,
-        description="The flow variable that carries the client-identifier into Phonon's reports; null for none.",
-        examples=["ClientIdentifier", None],
     )
     results_table: TableName = Field(
         default="phonon_call_results",
@@ -163,15 +163,17 @@ class Campaign(BaseModel):
             window.narrowing(info.data["purpose"])
         return window
 
-    @field_validator("correlation_key")
+    @field_validator("variables")
     @classmethod
-    def _correlation_key_is_free(cls, key: str | None, info: ValidationInfo) -> str | None:
-        if key is not None and key in info.data.get("variables", ()):
+    def _correlation_key_is_free(cls, variables: FlowVariables, info: ValidationInfo) -> FlowVariables:
+        key = info.data.get("correlation_key")
+        if key is not None and key in variables:
             raise clash(
                 f"The flow variable {key} would be filled twice: as the correlation_key and from a column. "
-                f"Name another correlation_key, or null for none, or rename the variable."
+                f"Name another correlation_key, or null for none, or rename the variable.",
+                at=[key],
             )
-        return key
+        return variables
 
     @field_validator("results_table")
     @classmethod

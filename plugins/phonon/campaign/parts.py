@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt
@@ -11,6 +10,7 @@ from phonon.api.endpoints import Endpoint
 from phonon.calling_window import CallingWindow, Weekday
 from phonon.campaign.purposes import INDIA, Purpose, on_indian_clock, what_is_wider
 from phonon.campaign.shapes import TimeOfDay, Timezone, clash
+from phonon.dispatch.policy import UnknownPolicy
 
 FIXED = ConfigDict(frozen=True, extra="forbid")
 """Nothing of a campaign changes after it was read, and no key is ignored."""
@@ -103,16 +103,6 @@ class Limits(BaseModel):
         description="How often one number is called; null for no limit.",
         examples=[{"calls": 1, "days": 1}],
     )
-
-
-class UnknownPolicy(StrEnum):
-    """What to do about a batch of which nobody can tell whether Phonon took it."""
-
-    HOLD = "hold"
-    """Leave it to a person."""
-
-    RESEND = "resend"
-    """Send the same bytes again, a bounded number of times; then hold."""
 
 
 class OnUnknown(BaseModel):

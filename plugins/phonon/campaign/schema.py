@@ -9,30 +9,30 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import core_schema
+from pydantic.json_schema import GenerateJsonSchema
 
 from phonon.campaign.model import Campaign
 
 
-class _ForReaders(GenerateJsonSchema):
-    """Without what only Python readers want: titles made from names, and the docstrings of enums."""
+class _WithoutTitles(GenerateJsonSchema):
+    """A title that repeats the key tells a reader nothing."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
-        """Say no: a title that repeats the key tells nothing."""
+        """Say no, whatever the field."""
         del schema
         return False
-
-    def enum_schema(self, schema: core_schema.EnumSchema) -> JsonSchemaValue:
-        """Keep the values only; what a key means is told at the key."""
-        return {key: value for key, value in super().enum_schema(schema).items() if key in {"type", "enum"}}
 
 
 def campaign_schema() -> dict[str, Any]:
     """Return the JSON schema (draft 2020-12) of a campaign file."""
-    schema = Campaign.model_json_schema(schema_generator=_ForReaders)
-    head = {"$schema": GenerateJsonSchema.schema_dialect, "title": "A Phonon campaign"}
-    return head | {key: value for key, value in schema.items() if key != "title"}
+    schema = Campaign.model_json_schema(schema_generator=_WithoutTitles)
+    for definition in schema["$defs"].values():
+        del definition["title"]
+        if "enum" in definition:
+            # The docstring of an enum is for programmers; the key that has it tells the rest.
+            del definition["description"]
+    head = {"$schema": GenerateJsonSchema.schema_dialect}
+    return head | schema | {"title": "A Phonon campaign"}
 
 
 def schema_text() -> str:

@@ -15,7 +15,7 @@ from functools import cache
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
+from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, PlainSerializer, WithJsonSchema
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
@@ -112,6 +112,7 @@ def _time_of_day(value: object) -> time:
 TimeOfDay = Annotated[
     time,
     BeforeValidator(_time_of_day),
+    PlainSerializer(lambda clock: f"{clock:%H:%M}", return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": f"^{CLOCK}$"}),
 ]
 

@@ -83,7 +83,7 @@ def clean(rows: pd.DataFrame, columns: ContactColumns) -> CleanContacts:
                 "row": valid.astype(np.int64),
                 "contact_id": _objects(contact_ids[valid]),
                 "numbers": _objects(kept),
-                "number_last4": _objects([numbers[0][-4:] for numbers in kept]),
+                "number_last4": _objects([first[-4:] for first, *_ in kept]),
                 "start_at": _objects([None] * len(valid) if start_at is None else start_at[valid]),
                 **{
                     variable_column(variable): _objects(_blank_for_null(texts[column].texts[valid]))

@@ -32,8 +32,8 @@ _COMMON_WRITING = re.compile(r"^(?:(?:\+91|0091|91|0)?([6-9][0-9]{9})|.*)$", re.
 
 _WHOLE = re.compile(r"([0-9]+)(?:\.0*)?")
 # A number that a spreadsheet or a driver made a float of. Read with the dot as a separator, nine digits and .0
-# would be the ten digits of somebody else, so one or two zeros after the only dot are always decimals.
-_WHOLE_IN_TEXT = re.compile(r"(\+?[0-9]+)\.0{1,2}|(\+?[0-9]{10,})\.0*")
+# would be the ten digits of somebody else, so one or two digits after the only dot are always decimals.
+_FLOAT_IN_TEXT = re.compile(r"(\+?[0-9]+)\.([0-9]{1,2}|(?<=[0-9]{10}\.)0*)")
 _APOSTROPHES = "'‘’`"  # noqa: RUF001 - the curly ones are what is meant
 
 
@@ -183,8 +183,11 @@ def _mobile_of_text(text: str) -> str | NumberFault:
         return NumberFault.MISSING if all(map(_is_blank, text)) else NumberFault.NOT_DIGITS
     if compact[0] in _APOSTROPHES:
         compact = compact[1:]
-    whole = _WHOLE_IN_TEXT.fullmatch(compact)
-    compact = (whole[1] or whole[2]) if whole else compact.replace(".", "")
+    if number := _FLOAT_IN_TEXT.fullmatch(compact):
+        compact, decimals = number.groups()
+        if decimals.strip("0"):
+            return NumberFault.NOT_DIGITS
+    compact = compact.replace(".", "")
     digits = compact.removeprefix("+")
     if not (digits.isascii() and digits.isdecimal()):
         return NumberFault.NOT_DIGITS

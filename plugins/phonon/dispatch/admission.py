@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from phonon.api.request import encode_start_time, with_start_time
 from phonon.api.verdict import Past
-from phonon.dispatch.rules import OnUnknown, SendingRules
+from phonon.dispatch.policy import UnknownPolicy
+from phonon.dispatch.rules import SendingRules
 from phonon.dispatch.settlement import give_up, hold, split
 from phonon.ledger.outbox import Batch, Envelope, Outcome
 from phonon.ledger.states import BatchState
@@ -43,7 +44,7 @@ def admit(envelope: Envelope, rules: SendingRules, now: float) -> Admission:  # 
     """Decide about one batch at the time ``now``, seconds since the epoch."""
     batch = envelope.batch
     limit = rules.limits[batch.endpoint]
-    if batch.state is BatchState.UNKNOWN and rules.on_unknown[batch.endpoint] is OnUnknown.HOLD:
+    if batch.state is BatchState.UNKNOWN and rules.on_unknown[batch.endpoint] is UnknownPolicy.HOLD:
         return hold(batch, "the outcome of an earlier send is unknown")
     if batch.state is BatchState.UNKNOWN and batch.attempts >= rules.max_attempts:
         return hold(batch, f"the outcome is unknown after {batch.attempts} sends")

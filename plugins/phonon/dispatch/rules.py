@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from tenacity import RetryCallState, Retrying, wait_exponential_jitter
 
 from phonon.api.endpoints import Endpoint
 from phonon.calling_window import CallingWindow
+from phonon.dispatch.policy import UnknownPolicy
 from phonon.ledger.budget import RateLimit
 
 _wait = wait_exponential_jitter(initial=1, exp_base=2, max=60, jitter=1)
@@ -22,22 +22,14 @@ def backoff(attempt: int) -> float:
     return float(_wait(state))
 
 
-class OnUnknown(StrEnum):
-    """What is done with a batch whose outcome is unknown."""
-
-    HOLD = "hold"
-    RESEND = "resend"
-    """The same bytes, which Phonon refuses with 201 if they had arrived."""
-
-
 @dataclass(frozen=True)
 class SendingRules:
     """How the batches of one campaign are sent."""
 
     window: CallingWindow
     limits: Mapping[Endpoint, RateLimit]
-    on_unknown: Mapping[Endpoint, OnUnknown] = field(
-        default_factory=lambda: {Endpoint.BULK: OnUnknown.HOLD, Endpoint.REALTIME: OnUnknown.RESEND}
+    on_unknown: Mapping[Endpoint, UnknownPolicy] = field(
+        default_factory=lambda: {Endpoint.BULK: UnknownPolicy.HOLD, Endpoint.REALTIME: UnknownPolicy.RESEND}
     )
     max_in_flight: int = 16
     max_attempts: int = 5

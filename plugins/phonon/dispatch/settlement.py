@@ -8,7 +8,8 @@ from phonon.api.answer import Answer
 from phonon.api.request import freeze_objects, thaw
 from phonon.api.transport import Exchange, NotSent
 from phonon.api.verdict import Kind, Past, Verdict, classify
-from phonon.dispatch.rules import OnUnknown, SendingRules, backoff
+from phonon.dispatch.policy import UnknownPolicy
+from phonon.dispatch.rules import SendingRules, backoff
 from phonon.ledger.outbox import Answered, Batch, Child, Outcome
 from phonon.ledger.states import BatchState
 
@@ -84,7 +85,9 @@ def _outcome(  # noqa: C901, PLR0911 - a table: one line a kind
         case Kind.AGAIN:
             state = BatchState.HELD if verdict.past.has_silence else BatchState.REFUSED
             return Outcome(batch, state, verdict.past, reason, attempts, answered)
-        case Kind.UNKNOWN if rules.on_unknown[batch.endpoint] is OnUnknown.RESEND and attempts < rules.max_attempts:
+        case Kind.UNKNOWN if (
+            rules.on_unknown[batch.endpoint] is UnknownPolicy.RESEND and attempts < rules.max_attempts
+        ):
             not_before = now + backoff(attempts)
             return Outcome(batch, BatchState.UNKNOWN, verdict.past, reason, attempts, answered, not_before)
         case Kind.TOP_UP | Kind.FIX_CONFIGURATION:

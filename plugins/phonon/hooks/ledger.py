@@ -64,7 +64,9 @@ def _sqlite_url(conn_id: str, path: str) -> URL:
 
 
 def _postgres_url(connection: Any) -> URL:
-    options = {key: str(value) for key, value in connection.extra_dejson.items() if key.startswith(("ssl", "connect_"))}
+    options = {
+        key: str(value) for key, value in connection.extra_dejson.items() if key.startswith(("ssl", "connect_"))
+    }
     return URL.create(
         "postgresql+psycopg",
         username=connection.login,

@@ -86,7 +86,9 @@ class PhononHook(HttpHook):
             raise ConfigurationError(f"Connection {self.phonon_conn_id!r}: its extra is not a JSON object.")
         return content
 
-    def get_conn(self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None) -> Session:
+    def get_conn(
+        self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None
+    ) -> Session:
         """Make a session with the connection's TLS and proxy settings and connections that are kept alive."""
         settings = self.settings
         session = Session()

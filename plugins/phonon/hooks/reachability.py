@@ -20,7 +20,9 @@ def try_to_connect(url: str, settings: ConnectionSettings) -> str | None:
     try:
         with socket.create_connection((host, port), timeout=settings.timeout.connect) as plain:
             if parts.scheme == "https":
-                context = ssl.create_default_context(cafile=settings.verify if isinstance(settings.verify, str) else None)
+                context = ssl.create_default_context(
+                    cafile=settings.verify if isinstance(settings.verify, str) else None
+                )
                 with context.wrap_socket(plain, server_hostname=host):
                     pass
     except OSError as error:

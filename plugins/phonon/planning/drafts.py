@@ -83,7 +83,9 @@ def without_known(
     rejected = rejected_contacts(connection, plan, contact_ids)
     earlier = {contact_id for contact_id, plan_id in claimed.items() if plan_id != plan.id}
     in_this_query = rejected | (claimed.keys() - earlier)
-    left = [reject for reject in rejects if reject.reason == CONTACT_ID_REPEATED or reject.contact_id not in earlier]
+    left = [
+        reject for reject in rejects if reject.reason == CONTACT_ID_REPEATED or reject.contact_id not in earlier
+    ]
     fresh = []
     for draft in drafts:
         if draft.contact_id in in_this_query:

@@ -119,7 +119,9 @@ class Planner:
         """Keep the first drafts that ``max_calls`` of the interval and ``limit`` of the run leave room for."""
         rules = self._rules
         if rules.max_calls is not None:
-            room = max(0, rules.max_calls - claims.count_claimed(connection, plan) - (admitted if rules.dry_run else 0))
+            room = max(
+                0, rules.max_calls - claims.count_claimed(connection, plan) - (admitted if rules.dry_run else 0)
+            )
             rejects += [_suppressed(draft, "over max_calls") for draft in drafts[room:]]
             drafts = drafts[:room]
         if rules.limit is not None:

@@ -11,9 +11,10 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
+import pandas as pd
 import pyarrow as pa
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
@@ -26,9 +27,6 @@ from phonon.warehouse.inspection import FoundColumn, check_columns, no_schema, w
 from phonon.warehouse.rows import Rows
 from phonon.warehouse.tables import Kind, Table
 from phonon.warehouse.warehouse import SqlHook, Warehouse
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _LOCK_WAIT_SECONDS = 60.0
 _LONGEST_PAUSE_SECONDS = 2.0
@@ -72,7 +70,7 @@ class DuckDBWarehouse(Warehouse):
                 connection.execute(query)
             for frame in fetched(connection, chunk_rows=chunk_rows, conn_id=self._conn_id):
                 for name in zoned:
-                    frame[name] = frame[name].map(_time, na_action="ignore").astype(object)
+                    frame[name] = pd.Series([_time(value) for value in frame[name]], dtype=object)
                 yield frame
 
     def ensure_tables(self, results_table: str) -> None:
@@ -125,9 +123,10 @@ class DuckDBWarehouse(Warehouse):
         DuckDB makes such times with pytz, which it does not install; as integers they need nothing.
         """
         relation = connection.sql(sql)
-        names = column_names(relation and [(name,) for name in relation.columns], conn_id=self._conn_id)
-        types = dict(zip(names, map(str, relation.types), strict=True))
-        zoned = [name for name, its_type in types.items() if its_type == Kind.TIMESTAMP.value.duckdb]
+        columns = [] if relation is None else [(name,) for name in relation.columns]
+        names = column_names(columns, conn_id=self._conn_id)
+        types = zip(names, relation.types, strict=True)
+        zoned = [name for name, its_type in types if str(its_type) == Kind.TIMESTAMP.value.duckdb]
         if not zoned:
             return [], sql
         replaced = ", ".join(f"epoch_us({name}) AS {name}" for name in map(_quoted, zoned))
@@ -173,9 +172,9 @@ class DuckDBWarehouse(Warehouse):
     def _still_held(self, error: Exception) -> WarehouseError:
         return WarehouseError(
             f"The DuckDB file of the warehouse {self._conn_id!r} was held by another process, or by another "
-            f"connection of this one, for {self._lock_wait_seconds:g} s: {database_message(error)} Only one process "
-            "can write a DuckDB file, and nobody reads it meanwhile. Close what holds it (a notebook, the DuckDB "
-            "shell, a dashboard, a long query) and run this again, or move the warehouse to PostgreSQL."
+            f"connection of this one, for {self._lock_wait_seconds:g} s: {database_message(error)} Only one "
+            "process can write a DuckDB file, and nobody reads it meanwhile. Close what holds it (a notebook, the "
+            "DuckDB shell, a dashboard, a long query) and run this again, or move the warehouse to PostgreSQL."
         )
 
 
@@ -187,8 +186,8 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _time(microseconds: int) -> dt.datetime:
-    return _EPOCH + dt.timedelta(microseconds=microseconds)
+def _time(microseconds: int | None) -> dt.datetime | None:
+    return None if microseconds is None else _EPOCH + dt.timedelta(microseconds=microseconds)
 
 
 def _arrow(rows: Rows) -> Any:

@@ -60,8 +60,8 @@ def opening(conn_id: str) -> Iterator[None]:
         raise
     except Exception as error:  # noqa: BLE001 - Airflow, the hook, a missing library and the driver all have their own
         raise WarehouseError(
-            f"The warehouse {conn_id!r} cannot be opened: {_sentence(str(error) or type(error).__name__)} Check the "
-            "Airflow connection of that name, and that the database is there and lets its user in."
+            f"The warehouse {conn_id!r} cannot be opened: {_sentence(str(error) or type(error).__name__)} Check "
+            "the Airflow connection of that name, and that the database is there and lets its user in."
         ) from None
 
 

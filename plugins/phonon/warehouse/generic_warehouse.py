@@ -40,9 +40,8 @@ class GenericWarehouse(Warehouse):
         for table in (tables.results_table(results_table), tables.runs_table(results_table)):
             with closing(self._connect_to_write()) as connection:
                 missing = self._missing(connection, table)
-                if missing is not None:
-                    connection.rollback()
-                    self._create(connection, table, missing)
+            if missing is not None:
+                self._create(table, missing)
 
     def _connect_to_write(self) -> Any:
         connection = self._connect()
@@ -74,13 +73,15 @@ class GenericWarehouse(Warehouse):
         check_names(table, names, dialect=self._dialect(), conn_id=self._conn_id)
         return None
 
-    def _create(self, connection: Any, table: Table, missing: WarehouseError) -> None:
+    def _create(self, table: Table, missing: WarehouseError) -> None:
         dialect = self._dialect()
         cure = (
             f"Before that: {missing} If the table is not there, create it in the database's own types: "
             f"{suggested(table.columns, dialect)}."
         )
+        # A connection of its own: on some databases the one that failed to find the table can do nothing more.
         with (
+            closing(self._connect_to_write()) as connection,
             reported(self._conn_id, f"creating the table {table.name}", cure),
             closing(connection.cursor()) as cursor,
         ):

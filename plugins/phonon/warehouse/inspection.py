@@ -25,7 +25,7 @@ class FoundColumn:
 
 
 def check_columns(table: Table, found: Iterable[FoundColumn], *, dialect: Dialect, conn_id: str) -> None:
-    """Raise WrongTableError for the first column that is not there, is of another type, or that we could leave null.
+    """Raise WrongTableError for the first column that is not there, or that what is written would not fit.
 
     Columns that somebody added are fine as long as the database fills them.
     """

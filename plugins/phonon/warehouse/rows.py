@@ -124,7 +124,9 @@ def _timestamp(value: object) -> dt.datetime:
         raise TypeError(f"a {type(value).__name__}")
     if value.tzinfo is None:
         raise ValueError("a time without a time zone")
-    return value.astimezone(dt.UTC)
+    moment = value.astimezone(dt.UTC)
+    # A pandas Timestamp is a datetime, but not to every driver.
+    return dt.datetime.combine(moment.date(), moment.time(), tzinfo=dt.UTC)
 
 
 _CONVERSIONS: Mapping[Kind, Callable[[object], object]] = {

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PLUGINS = Path(__file__).parents[2] / "plugins"
+HEAVY = ("airflow", "croniter", "duckdb", "numpy", "pandas", "requests", "sqlalchemy")
+
+
+@pytest.mark.parametrize("module", ["phonon.campaign.loading", "phonon.campaign.model", "phonon.campaign.schema"])
+def test_reading_campaigns_imports_nothing_heavy(module: str) -> None:
+    script = f"import sys, {module}; print(sorted(set({HEAVY!r}) & set(sys.modules)))"
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env={"PYTHONPATH": str(PLUGINS)})
+    assert done.stdout.strip() == "[]"
+
+
+def test_calling_windows_need_the_standard_library_only() -> None:
+    without_installed_packages = [sys.executable, "-S", "-c", "import phonon.calling_window"]
+    subprocess.run(without_installed_packages, check=True, env={"PYTHONPATH": str(PLUGINS)})

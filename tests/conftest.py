@@ -1,0 +1,35 @@
+"""What all tests share: one Airflow home a test run, made before anything of Airflow is imported."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["postgres_server"]
+
+_PROJECT = Path(__file__).resolve().parent.parent
+_HOME = Path(tempfile.mkdtemp(prefix="phonon-test-"))
+
+for _name in [name for name in os.environ if name.startswith("AIRFLOW")]:
+    del os.environ[_name]
+os.environ.update(
+    AIRFLOW_HOME=str(_HOME),
+    AIRFLOW__CORE__DAGS_FOLDER=str(_PROJECT / "dags"),
+    AIRFLOW__CORE__PLUGINS_FOLDER=str(_PROJECT / "plugins"),
+    AIRFLOW__CORE__LOAD_EXAMPLES="False",
+    AIRFLOW__CORE__UNIT_TEST_MODE="False",
+    AIRFLOW__DAG_PROCESSOR__DAG_VERSION_INFLATION_CHECK_LEVEL="error",
+    AIRFLOW__USAGE_DATA_COLLECTION__ENABLED="False",
+    NO_PROXY="127.0.0.1,localhost",
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _remove_airflow_home() -> Iterator[None]:
+    yield
+    shutil.rmtree(_HOME, ignore_errors=True)
