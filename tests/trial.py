@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import multiprocessing
 import re
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -25,10 +24,14 @@ from phonon.ledger.store import Ledger
 from phonon.planning.planner import Planned
 from phonon.warehouse.warehouse import Warehouse, open_warehouse
 from simulator.running import Handle
+from trial_process import run_step
 
 SECURITY_ID = "Zz09" * 16
 _SECRET = re.compile(rf"{SECURITY_ID}|(?<!\d)(91)?99999[ -]?\d{{5}}(?!\d)")
-_CHILD = Path(__file__).with_name("trial_process.py")
+
+# From a server without threads, since a stand-in Phonon runs in a thread of the tests.
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload(["trial_process"])
 
 
 class FileHook:
@@ -153,34 +156,23 @@ class Trial:
         self.push(run_id, **options)
         return sent
 
-    def process(self, step: str, run_id: str, *, die_at: str = "", time: int = 1) -> subprocess.Popen[str]:
-        """Start a step in a process of its own, which ends itself with SIGKILL at a point of the protocol."""
-        spec = {
-            "folder": str(self.folder),
-            "bulk_url": self.phonon.bulk_url,
-            "realtime_url": self.phonon.realtime_url,
-            "ledger_url": self.ledger_url.render_as_string(hide_password=False),
-            "contacts": self.contacts,
-            "endpoint": self.endpoint,
-            "keys": dict(self.keys),
-            "extra": dict(self.extra),
-            "interval_key": self.interval_key,
-            "step": step,
-            "run_id": run_id,
-            "die_at": die_at,
-            "time": time,
-        }
-        return subprocess.Popen(
-            [sys.executable, str(_CHILD), json.dumps(spec)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
+    def process(self, step: str, run_id: str, *, die_at: str = "", time: int = 1, gate: Any = None) -> TrialProcess:
+        """Start a step in a process of its own, which can end itself with SIGKILL at a point of the protocol.
+
+        ``gate``: a barrier that it waits at before the step.
+        """
+        output = self.folder / f"{run_id}-{step}.log"
+        copy = replace(
+            self, phonon=SimpleNamespace(bulk_url=self.phonon.bulk_url, realtime_url=self.phonon.realtime_url)
         )
+        process = _PROCESSES.Process(target=run_step, args=(copy, step, run_id, die_at, time, str(output), gate))
+        process.start()
+        return TrialProcess(process, output)
 
     def results(self) -> list[dict[str, Any]]:
         with duckdb.connect(str(self.warehouse_file)) as connection:
             cursor = connection.execute(
-                "SELECT * FROM phonon_call_results WHERE campaign = 'trial' AND interval_key = ? ORDER BY contact_id",
+                "SELECT * FROM phonon_call_results WHERE interval_key = ? ORDER BY contact_id",
                 [self.interval_key],
             )
             names = [column[0] for column in cursor.description]
@@ -207,6 +199,24 @@ class Trial:
         assert accepted.keys() <= shown | held, "an accepted call is shown as something else"
         window = self.campaign().calling_window
         assert all(window.is_open(call.dials_at) for call in self.phonon.accepted()), "a call outside the window"
+
+
+@dataclass(frozen=True)
+class TrialProcess:
+    """A step that runs in a process of its own."""
+
+    process: Any
+    log: Path
+
+    def finish(self) -> tuple[int, str]:
+        """Wait for its end; gives its exit code, negative for a signal, and what it printed."""
+        self.process.join(60)
+        return self.process.exitcode, self.log.read_text() if self.log.exists() else ""
+
+
+def new_gate(parties: int) -> Any:
+    """A barrier for processes that are to start a step together."""
+    return multiprocessing.get_context("forkserver").Manager().Barrier(parties)
 
 
 def leaks(text: str) -> Sequence[str]:

@@ -7,7 +7,7 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 
 _LINGER_ZERO = struct.pack("ii", 1, 0)
 _END_OF_HEAD = b"\r\n\r\n"
@@ -59,13 +59,30 @@ class Visit:
             if self._server.stopping.wait(pause):
                 return
 
+    def start_tls(self, context: ssl.SSLContext) -> None:
+        """Go on in TLS, as behind a proxy's CONNECT."""
+        self._connection = context.wrap_socket(self._connection, server_side=True)
+
     def stay_silent(self) -> None:
         """Keep the connection open until the test is over."""
         self._server.stopping.wait(_PATIENCE_SECONDS)
 
+    def pause(self, seconds: float) -> None:
+        """Do nothing for a while."""
+        self._server.stopping.wait(seconds)
+
+    def drain(self) -> None:
+        """Read until the client has gone, and keep nothing."""
+        while self._receive():
+            self._unread = b""
+
     def reset(self) -> None:
         """Reset the connection (TCP RST) instead of closing it."""
         self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
         self._connection.close()
 
     def _receive(self) -> bool:
@@ -79,9 +96,13 @@ Behaviour = Callable[[Visit], None]
 
 
 class RawServer:
-    """Counts what arrives. ``heads`` are the requests begun, ``bodies`` those that arrived whole."""
+    """Counts what arrives.
+
+    ``visits`` are the connections made, ``heads`` the requests begun, ``bodies`` those that arrived whole.
+    """
 
     def __init__(self, behaviour: Behaviour, context: ssl.SSLContext | None) -> None:
+        self.visits = 0
         self.heads: list[bytes] = []
         self.bodies: list[bytes] = []
         self.stopping = threading.Event()
@@ -107,12 +128,18 @@ class RawServer:
         for thread in self._threads:
             thread.join(_PATIENCE_SECONDS)
 
+    def await_visits(self) -> None:
+        """Wait until the connections made so far have ended."""
+        for thread in self._threads[1:]:
+            thread.join(_PATIENCE_SECONDS)
+
     def _accept(self) -> None:
         while not self.stopping.is_set():
             try:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
+            self.visits += 1
             thread = threading.Thread(target=self._receive, args=(connection,), daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -123,8 +150,9 @@ class RawServer:
         with suppress(OSError):
             if self._context is not None:
                 connection = self._context.wrap_socket(connection, server_side=True)
-            with connection:
-                self._behaviour(Visit(connection, self))
+            visit = Visit(connection, self)
+            with closing(visit):
+                self._behaviour(visit)
 
 
 @contextmanager

@@ -20,8 +20,8 @@ def test_a_killed_sender_is_taken_over_without_calling_anyone_twice(
     trial = new_trial(endpoint=endpoint)
     trial.extract()
     process = trial.process("trigger", "run-1", die_at=point, time=time)
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode == -signal.SIGKILL, output
+    exit_code, output = process.finish()
+    assert exit_code == -signal.SIGKILL, output
     assert not leaks(output)
 
     trial.push()

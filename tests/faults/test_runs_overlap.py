@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import duckdb
 import pytest
 
 from simulator import Fault, Kind, When
-from trial import Trial, leaks
+from trial import Trial, leaks, new_gate
 
 
 @pytest.mark.parametrize("endpoint", ["bulk", "realtime"])
@@ -16,10 +17,11 @@ def test_two_runs_at_once_share_the_work_and_call_nobody_twice(
 ) -> None:
     trial = new_trial(endpoint=endpoint, contacts=200, phonon={"delay_seconds": 0.02})
     trial.extract()
-    processes = [trial.process("trigger", run_id) for run_id in ("run-1", "run-2")]
+    gate = new_gate(2)
+    processes = [trial.process("trigger", run_id, gate=gate) for run_id in ("run-1", "run-2")]
     for process in processes:
-        output, _ = process.communicate(timeout=60)
-        assert process.returncode == 0, output
+        exit_code, output = process.finish()
+        assert exit_code == 0, output
         assert not leaks(output)
     trial.push()
     trial.assert_books_agree()
@@ -29,11 +31,11 @@ def test_two_runs_at_once_share_the_work_and_call_nobody_twice(
 
 def test_two_runs_that_plan_at_once_claim_every_contact_once(new_trial: Callable[..., Trial]) -> None:
     trial = new_trial(contacts=300)
-    processes = [trial.process("extract", run_id) for run_id in ("run-1", "run-2")]
+    gate = new_gate(2)
+    processes = [trial.process("extract", run_id, gate=gate) for run_id in ("run-1", "run-2")]
     for process in processes:
-        output, _ = process.communicate(timeout=60)
-        # DuckDB lets one process write a file; the other waits for it.
-        assert process.returncode == 0, output
+        exit_code, output = process.finish()
+        assert exit_code == 0, output
     trial.trigger("run-2")
     trial.push("run-2")
     trial.assert_books_agree()
@@ -54,7 +56,7 @@ def test_a_cleared_run_sends_nothing_again(new_trial: Callable[..., Trial]) -> N
 def test_a_backfill_over_the_same_interval_plans_only_what_is_new(new_trial: Callable[..., Trial]) -> None:
     trial = new_trial(contacts=30)
     trial.run("scheduled-1", run_type="scheduled")
-    with __import__("duckdb").connect(str(trial.warehouse_file)) as connection:
+    with duckdb.connect(str(trial.warehouse_file)) as connection:
         connection.execute("INSERT INTO people VALUES ('new', '9999977777', 'Ravi')")
     trial.run("backfill-1", run_type="backfill")
     trial.assert_books_agree(rows=31)
@@ -94,7 +96,7 @@ def test_an_outcome_that_comes_after_a_takeover_is_not_recorded(new_trial: Calla
         pass
     _end_all_leases(trial)
     trial.trigger("run-2")
-    output, _ = slow.communicate(timeout=60)
+    _, output = slow.finish()
     assert "taken over by another sender" in output
     trial.push("run-2")
     trial.assert_books_agree()

@@ -155,7 +155,7 @@ class _Reader:
         if value is True or value is None or value in ("", "true", "True"):
             return True
         if isinstance(value, str) and value.lower() != "false":
-            if not Path(value).is_file():
+            if not _is_file(value):
                 raise self.error(
                     "verify", "true or the path of a CA bundle on the worker; there is no file at this path"
                 )
@@ -181,3 +181,10 @@ def _http_url(value: object) -> SplitResult | None:
     except ValueError:
         return None
     return parts if valid else None
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except OSError:  # too long for a path: somebody pasted the certificates themselves
+        return False

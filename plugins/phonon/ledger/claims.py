@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from phonon.api.endpoints import Endpoint
 from phonon.api.verdict import Past
-from phonon.ledger.members import members
+from phonon.ledger.members import integer_members, text_members
 from phonon.ledger.schema import batches, calls, intervals, number_uses, plans, rejects
 from phonon.ledger.states import BatchState, CallStatus
 
@@ -98,7 +98,7 @@ def claimed_contacts(connection: Connection, plan: Plan, contact_ids: Sequence[s
     """Those of the contacts that are claimed in the interval, with the newest plan that saw each."""
     rows = connection.execute(
         select(calls.c.contact_id, calls.c.plan_id).where(
-            calls.c.interval_id == plan.interval_id, calls.c.contact_id.in_(members(connection, contact_ids))
+            calls.c.interval_id == plan.interval_id, calls.c.contact_id.in_(text_members(connection, contact_ids))
         )
     )
     return {row.contact_id: row.plan_id for row in rows}
@@ -108,7 +108,7 @@ def rejected_contacts(connection: Connection, plan: Plan, contact_ids: Sequence[
     """Those of the contacts that this plan has already rejected."""
     rows = connection.execute(
         select(rejects.c.contact_id).where(
-            rejects.c.plan_id == plan.id, rejects.c.contact_id.in_(members(connection, contact_ids))
+            rejects.c.plan_id == plan.id, rejects.c.contact_id.in_(text_members(connection, contact_ids))
         )
     )
     return {row.contact_id for row in rows}
@@ -120,7 +120,8 @@ def see_again(connection: Connection, plan: Plan, contact_ids: Sequence[str]) ->
         connection.execute(
             update(calls)
             .where(
-                calls.c.interval_id == plan.interval_id, calls.c.contact_id.in_(members(connection, contact_ids))
+                calls.c.interval_id == plan.interval_id,
+                calls.c.contact_id.in_(text_members(connection, contact_ids)),
             )
             .values(plan_id=plan.id)
         )
@@ -145,7 +146,7 @@ def count_uses(connection: Connection, scope: str, number_hashes: Sequence[int],
         .join(batches, batches.c.id == calls.c.batch_id)
         .where(
             number_uses.c.scope == scope,
-            number_uses.c.number_hash.in_(members(connection, number_hashes)),
+            number_uses.c.number_hash.in_(integer_members(connection, number_hashes)),
             calls.c.starts_at >= since,
             batches.c.state.not_in([BatchState.REFUSED, BatchState.EXPIRED]),
         )

@@ -9,9 +9,17 @@ import orjson
 from sqlalchemy import ARRAY, BigInteger, Connection, Select, Text, cast, func, select
 
 
-def members(connection: Connection, values: Sequence[str] | Sequence[int]) -> Select[Any]:
-    """A subquery for ``column.in_(...)`` with the values, which are all text or all 64-bit integers."""
+def text_members(connection: Connection, values: Sequence[str]) -> Select[Any]:
+    """A subquery for ``column.in_(...)`` with texts."""
+    return _members(connection, values, Text())
+
+
+def integer_members(connection: Connection, values: Sequence[int]) -> Select[Any]:
+    """A subquery for ``column.in_(...)`` with 64-bit integers."""
+    return _members(connection, values, BigInteger())
+
+
+def _members(connection: Connection, values: Sequence[str] | Sequence[int], kind: Text | BigInteger) -> Select[Any]:
     if connection.dialect.name == "postgresql":
-        kind = BigInteger() if values and isinstance(values[0], int) else Text()
         return select(func.unnest(cast(list(values), ARRAY(kind))))
     return select(func.json_each(orjson.dumps(list(values)).decode()).table_valued("value").c.value)

@@ -20,7 +20,7 @@ from phonon.api.verdict import Past
 from phonon.errors import LedgerError
 from phonon.ledger.budget import WINDOW_SECONDS, RateLimit, room
 from phonon.ledger.claims import frozen_columns
-from phonon.ledger.members import members
+from phonon.ledger.members import integer_members, text_members
 from phonon.ledger.owner import is_certainly_dead
 from phonon.ledger.schema import batches, calls, sends
 from phonon.ledger.states import BatchState
@@ -125,7 +125,7 @@ def candidates(
             batches.c.interval_id == interval_id,
             batches.c.state.in_(_SENDABLE),
             batches.c.not_before <= now,
-            batches.c.id.not_in(members(connection, without)),
+            batches.c.id.not_in(integer_members(connection, without)),
         )
         .order_by(batches.c.id)
         .limit(most)
@@ -141,7 +141,7 @@ def next_due(connection: Connection, interval_id: int, *, without: Sequence[int]
         select(due).where(
             batches.c.interval_id == interval_id,
             batches.c.state.in_(open_states),
-            batches.c.id.not_in(members(connection, without)),
+            batches.c.id.not_in(integer_members(connection, without)),
         )
     ).scalar()
     return found
@@ -327,7 +327,7 @@ def _add_child(connection: Connection, parent: Batch, child: Child, *, run_id: s
         update(calls)
         .where(
             calls.c.batch_id == parent.id,
-            calls.c.client_identifier.in_(members(connection, child.client_identifiers)),
+            calls.c.client_identifier.in_(text_members(connection, child.client_identifiers)),
         )
         .values(batch_id=child_id)
     )
