@@ -55,6 +55,8 @@ class Visit:
     def dribble(self, content: bytes, *, pause: float = 0.02) -> None:
         """Send byte after byte, with a pause in between that is far below any timeout."""
         for position in range(len(content)):
+            if position == len(content) - 1:
+                self._server.dribbled += 1
             self.send(content[position : position + 1])
             if self._server.stopping.wait(pause):
                 return
@@ -81,6 +83,11 @@ class Visit:
         self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
         self.close()
 
+    def interrupt(self) -> None:
+        """End the connection while another thread waits for it."""
+        with suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
@@ -98,11 +105,13 @@ Behaviour = Callable[[Visit], None]
 class RawServer:
     """Counts what arrives.
 
-    ``visits`` are the connections made, ``heads`` the requests begun, ``bodies`` those that arrived whole.
+    ``visits`` are the connections made, ``heads`` the requests begun, ``bodies`` those that arrived whole;
+    ``dribbled`` counts the dribbles that came to their last byte.
     """
 
     def __init__(self, behaviour: Behaviour, context: ssl.SSLContext | None) -> None:
         self.visits = 0
+        self.dribbled = 0
         self.heads: list[bytes] = []
         self.bodies: list[bytes] = []
         self.stopping = threading.Event()
@@ -110,6 +119,7 @@ class RawServer:
         self._context = context
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
+        self._open: list[Visit] = []
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
 
@@ -125,6 +135,9 @@ class RawServer:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        # A client may keep its connection until its memory is collected.
+        for visit in self._open:
+            visit.interrupt()
         for thread in self._threads:
             thread.join(_PATIENCE_SECONDS)
 
@@ -151,6 +164,7 @@ class RawServer:
             if self._context is not None:
                 connection = self._context.wrap_socket(connection, server_side=True)
             visit = Visit(connection, self)
+            self._open.append(visit)
             with closing(visit):
                 self._behaviour(visit)
 

@@ -17,7 +17,9 @@ UUID = "6f1c2d9e-0000-4000-8000-000000000001"
 
 
 def content(**fields: object) -> bytes:
-    return orjson.dumps({"api-response-code": 200} | {name.replace("_", "-"): each for name, each in fields.items()})
+    return orjson.dumps(
+        {"api-response-code": 200} | {name.replace("_", "-"): each for name, each in fields.items()}
+    )
 
 
 def test_the_documented_answer_is_read_whole() -> None:
@@ -78,7 +80,15 @@ def test_an_unknown_code_in_which_a_number_hides_is_masked() -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["919999900001", "+919999900001", "91 99999 00001", "91-99999-00001", "9999900001", "09999900001", "91\n9999900001"],
+    [
+        "919999900001",
+        "+919999900001",
+        "91 99999 00001",
+        "91-99999-00001",
+        "9999900001",
+        "09999900001",
+        "91\n9999900001",
+    ],
 )
 def test_a_phone_number_in_a_message_is_masked(written: str) -> None:
     message = read_answer(200, content(api_response_message=f"Invalid {written} in call")).message
@@ -152,9 +162,7 @@ def test_the_listed_calls_are_those_of_the_right_shape(details: object, listed: 
 @given(st.text(), st.text(), st.text())
 def test_what_is_kept_of_texts_is_one_printable_line(message: str, request_id: str, uuid: str) -> None:
     details = [{"client-identifier": "a:1", "phonon-uuid": uuid}]
-    answer = read_answer(
-        200, content(api_response_message=message, request_id=request_id, call_details=details)
-    )
+    answer = read_answer(200, content(api_response_message=message, request_id=request_id, call_details=details))
     assert answer.phonon_uuids is not None
     for kept in (answer.message, answer.request_id or "", answer.phonon_uuids["a:1"]):
         assert kept.isprintable()

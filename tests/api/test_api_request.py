@@ -54,7 +54,8 @@ def test_texts_are_sent_as_utf_8_and_not_escaped(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "escaped"), [('say "hi"', rb"say \"hi\""), ("a\\b", rb"a\\b"), ("a\nb", rb"a\nb"), ("\x00", rb"\u0000")]
+    ("text", "escaped"),
+    [('say "hi"', rb"say \"hi\""), ("a\\b", rb"a\\b"), ("a\nb", rb"a\nb"), ("\x00", rb"\u0000")],
 )
 def test_only_what_json_forbids_is_escaped(text: str, escaped: bytes) -> None:
     assert b'"value":"' + escaped + b'"' in encode_call("c:1", START, ["919999900001"], [("Name", text)])

@@ -14,10 +14,10 @@ from itertools import count
 import orjson
 import pytest
 import requests
-from api.raw_server import Behaviour, RawServer, Visit, answering, http, serving
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from api.raw_server import Behaviour, RawServer, Visit, answering, http, serving
 from phonon.api.answer import Answer
 from phonon.api.codes import Code
 from phonon.api.endpoints import Endpoint
@@ -86,9 +86,7 @@ def test_the_body_arrives_byte_for_byte_in_one_post_with_its_length(serve: Serve
 
 def test_each_endpoint_is_sent_to_its_own_address(serve: Serve) -> None:
     bulk, realtime = serve(answering(http("200 OK", SUCCESS))), serve(answering(http("200 OK", SUCCESS)))
-    transport = Transport(
-        requests.Session(), {Endpoint.BULK: bulk.url, Endpoint.REALTIME: realtime.url}, PATIENT
-    )
+    transport = Transport(requests.Session(), {Endpoint.BULK: bulk.url, Endpoint.REALTIME: realtime.url}, PATIENT)
     transport.post(Endpoint.REALTIME, b"for real time", may_start=lambda: True)
     transport.post(Endpoint.BULK, b"for bulk", may_start=lambda: True)
     transport.close()
@@ -133,9 +131,7 @@ def test_many_threads_each_get_the_answer_to_their_own_request(serve: Serve) -> 
     transport = sender(server.url)
     bodies = [f"{number:04}".encode() * 2_000 for number in range(64)]
     with ThreadPoolExecutor(8) as pool:
-        exchanges = list(
-            pool.map(lambda body: transport.post(Endpoint.BULK, body, may_start=lambda: True), bodies)
-        )
+        exchanges = list(pool.map(lambda body: transport.post(Endpoint.BULK, body, may_start=lambda: True), bodies))
     transport.close()
     assert all(map(is_answer_to, bodies, exchanges))
     assert sorted(server.bodies) == bodies
@@ -187,7 +183,6 @@ def answer_and_close(answer: bytes) -> Behaviour:
 
 HALVES = {
     "half a status line": b"HTTP/1.1 20",
-    "half a head": b"HTTP/1.1 200 OK\r\nContent-Ty",
     "half a body": http("200 OK", SUCCESS)[:-10],
     "half a chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40\r\n" + SUCCESS[:30],
     "no last chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n" % (len(SUCCESS), SUCCESS),
@@ -216,6 +211,12 @@ def test_a_connection_that_breaks_after_the_head_has_no_answer(serve: Serve, beh
     assert len(server.heads) == 1
     assert SECRET not in exchange.error
     assert "99999" not in exchange.error
+
+
+def test_half_a_head_is_no_more_than_a_status(serve: Serve) -> None:
+    exchange = post(serve(answer_and_close(b"HTTP/1.1 200 OK\r\nContent-Ty")).url)
+    assert isinstance(exchange, Answer)
+    assert (exchange.http_status, exchange.code) == (200, None)
 
 
 def never_answer(visit: Visit) -> None:
@@ -274,8 +275,8 @@ def dribble_until_the_end_of_the_connection(visit: Visit) -> None:
 def test_a_send_ends_at_its_deadline_without_an_answer(serve: Serve, behaviour: Behaviour) -> None:
     server = serve(behaviour)
     exchange = post(server.url, HASTY, BODY * 40)  # more than the buffers of two sockets hold
-    assert exchange == NoAnswer("TimeoutError") or exchange == NoAnswer("ReadTimeout <- ReadTimeoutError")
-    assert len(server.heads) == 1
+    assert exchange in {NoAnswer("TimeoutError"), NoAnswer("ReadTimeout <- ReadTimeoutError")}
+    assert (len(server.heads), server.dribbled) == (1, 0)
 
 
 def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_requests(serve: Serve) -> None:
@@ -374,7 +375,9 @@ def test_a_redirect_is_an_answer_and_not_followed(serve: Serve, status: int, loc
 
 @pytest.mark.parametrize("status", [401, 403, 407, 408, 425, 429, 500, 502, 503, 504])
 def test_a_failing_status_is_an_answer_and_not_repeated(serve: Serve, status: int) -> None:
-    server = serve(answering(http(f"{status} No", b"", "Retry-After: 0", "WWW-Authenticate: Basic", "Set-Cookie: a=b")))
+    server = serve(
+        answering(http(f"{status} No", b"", "Retry-After: 0", "WWW-Authenticate: Basic", "Set-Cookie: a=b"))
+    )
     exchange = post(server.url)
     assert isinstance(exchange, Answer)
     assert (exchange.http_status, exchange.retry_after) == (status, 0.0)

@@ -61,17 +61,13 @@ def test_every_answer_can_be_read_and_classified(
 
 
 @given(endpoints, pasts, exchanges)
-def test_a_batch_that_may_be_accepted_is_never_split(
-    endpoint: Endpoint, past: Past, answer: Answer | None
-) -> None:
+def test_a_batch_that_may_be_accepted_is_never_split(endpoint: Endpoint, past: Past, answer: Answer | None) -> None:
     kind = classify(endpoint, past, answer).kind
     assert not (past.may_be_accepted and kind is Kind.SPLIT)
 
 
 @given(endpoints, pasts, exchanges)
-def test_only_a_success_code_under_a_2xx_is_accepted(
-    endpoint: Endpoint, past: Past, answer: Answer | None
-) -> None:
+def test_only_a_success_code_under_a_2xx_is_accepted(endpoint: Endpoint, past: Past, answer: Answer | None) -> None:
     if classify(endpoint, past, answer).kind in ACCEPTING:
         assert answer is not None
         assert 200 <= answer.http_status < 300

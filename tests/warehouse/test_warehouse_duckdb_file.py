@@ -65,7 +65,7 @@ def ones(warehouse: Any) -> list[object]:
 @pytest.mark.parametrize(("mode", "action"), [("write", ones), ("write", push), ("read", push)])
 def test_a_file_that_stays_held_is_said_to_be(mode: str, action: Callable[[Any], object], hold: Hold) -> None:
     holder = hold(mode)
-    warehouse = DuckDBWarehouse(DuckDBHook(duckdb_conn_id="warehouse"), conn_id="warehouse", lock_wait_seconds=0.2)
+    warehouse = DuckDBWarehouse(DuckDBHook(duckdb_conn_id="warehouse"), conn_id="warehouse", lock_wait_seconds=0.05)
 
     with pytest.raises(WarehouseError, match=f"held by another process.*PID {holder.pid}.*Close what holds it"):
         action(warehouse)
@@ -121,7 +121,7 @@ def test_writing_while_this_process_still_reads_is_said_to_be(in_duckdb: Place) 
     in_duckdb.warehouse.ensure_tables(RESULTS_TABLE)
     reading = in_duckdb.warehouse.read("SELECT * FROM range(100000)", chunk_rows=10)
     next(reading)
-    warehouse = DuckDBWarehouse(DuckDBHook(duckdb_conn_id="warehouse"), conn_id="warehouse", lock_wait_seconds=0.2)
+    warehouse = DuckDBWarehouse(DuckDBHook(duckdb_conn_id="warehouse"), conn_id="warehouse", lock_wait_seconds=0.05)
 
     with pytest.raises(WarehouseError, match="another connection of this one"):
         push(warehouse)

@@ -178,7 +178,7 @@ def test_every_text_comes_back_as_it_was(engine: str, request: pytest.FixtureReq
     place: Place = request.getfixturevalue(f"in_{engine}")
     place.warehouse.ensure_tables(RESULTS_TABLE)
 
-    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.lists(_TEXTS | st.none(), min_size=1))
     def check(texts: list[str | None]) -> None:
         frame = results(*map(str, range(len(texts)))).assign(api_message=pd.Series(texts, dtype=object))
@@ -190,11 +190,11 @@ def test_every_text_comes_back_as_it_was(engine: str, request: pytest.FixtureReq
     check()
 
 
-@pytest.mark.parametrize("text", ["", r"\N", "\\.", "\\", "a\tb\r\nc", "'\"; DROP TABLE x; --", "100%s"])
-def test_a_text_that_means_something_elsewhere_is_only_text(ready: Place, text: str) -> None:
-    push(ready, results("a", api_message=text))
+def test_a_text_that_means_something_elsewhere_is_only_text(ready: Place) -> None:
+    texts = ["", r"\N", "\\.", "\\", "a\tb\r\nc", "'\"; DROP TABLE x; --", "100%s"]
+    push(ready, results(*texts))
 
-    assert written(ready, "api_message") == [text]
+    assert sorted(map(str, written(ready, "contact_id"))) == sorted(texts)
 
 
 @pytest.mark.parametrize(
@@ -212,10 +212,11 @@ def test_a_text_that_means_something_elsewhere_is_only_text(ready: Place, text: 
     ],
 )
 def test_rows_that_do_not_fit_are_refused_by_column(
-    ready: Place, values: dict[str, object], complaint: str
+    in_postgres: Place, values: dict[str, object], complaint: str
 ) -> None:
+    in_postgres.warehouse.ensure_tables(RESULTS_TABLE)
     row = {"contact_id": "a", "status": "accepted", "recorded_at": _RECORDED} | values
-    text = refused(ready, results("new"), pd.DataFrame([row], dtype=object))
+    text = refused(in_postgres, results("new"), pd.DataFrame([row], dtype=object))
 
     assert complaint in text
     assert "919999912345" not in text

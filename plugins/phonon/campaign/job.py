@@ -30,8 +30,8 @@ from phonon.planning.planner import Planned, Planner
 from phonon.planning.rules import PerNumber, PlanningRules, calls_per_batch
 from phonon.warehouse.warehouse import Warehouse
 
-_READ_ROWS = 25_000
-_WRITE_ROWS = 25_000
+_READ_ROWS = 10_000
+_WRITE_ROWS = 10_000
 _KEEP_NUMBERS_SECONDS = 7 * 24 * 3600.0
 """How long the ledger keeps the phone numbers of settled batches, for questions about what was sent."""
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import BaseHook
 from airflow.sdk.configuration import conf
-from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from sqlalchemy import URL
 
-from phonon.errors import ConfigurationError
+from phonon.errors import ConfigurationError, LedgerError
+from phonon.hooks.connections import MissingConnectionError, connection_of, extra_of
 from phonon.ledger.store import Ledger
 
 DEFAULT_CONN_ID = "phonon_ledger"
+_EXAMPLE = '{"conn_type": "postgres", "host": "...", "schema": "phonon_ledger", "login": "...", "password": "..."}'
 _MANY_MACHINES = ("celery", "kubernetes", "ecs", "batch", "edge", "lambda")
 
 
@@ -23,22 +25,29 @@ def open_ledger(conn_id: str = DEFAULT_CONN_ID) -> Ledger:
 
     Without a connection of the default name it is the file ``phonon_ledger.db`` in AIRFLOW_HOME. A SQLite
     ledger is refused where tasks can run on more than one machine: it would be a different truth on each.
+
+    Raises ConfigurationError for a connection that cannot be a ledger's, LedgerError when the database fails.
     """
     url = _url(conn_id)
     if url.get_backend_name() == "sqlite":
         _refuse_many_machines(conn_id)
-    return Ledger(url)
+    try:
+        return Ledger(url)
+    except ImportError as error:
+        raise ConfigurationError(
+            f"Connection {conn_id!r} needs the Python package {error.name}, which is not installed on this worker. "
+            "Install the extra of the ledger's database: airflow-provider-phonon[postgres]."
+        ) from None
 
 
 def _url(conn_id: str) -> URL:
     try:
-        connection = BaseHook.get_connection(conn_id)
-    except AirflowNotFoundException:
-        if conn_id == DEFAULT_CONN_ID:
-            return _sqlite_url(conn_id, "phonon_ledger.db")
-        raise ConfigurationError(
-            f"There is no connection {conn_id!r} for the ledger. Create it, of type sqlite or postgres."
-        ) from None
+        connection = connection_of(conn_id, of="the ledger", example=_EXAMPLE)
+    except MissingConnectionError:
+        if conn_id != DEFAULT_CONN_ID:
+            raise
+        _refuse_doubt(conn_id)
+        return _sqlite_url(conn_id, "phonon_ledger.db")
     if connection.conn_type == "sqlite":
         return _sqlite_url(conn_id, connection.host or connection.schema or "")
     if connection.conn_type in {"postgres", "postgresql"}:
@@ -65,7 +74,7 @@ def _sqlite_url(conn_id: str, path: str) -> URL:
 
 def _postgres_url(connection: Any) -> URL:
     options = {
-        key: str(value) for key, value in connection.extra_dejson.items() if key.startswith(("ssl", "connect_"))
+        key: str(value) for key, value in extra_of(connection).items() if key.startswith(("ssl", "connect_"))
     }
     return URL.create(
         "postgresql+psycopg",
@@ -78,12 +87,40 @@ def _postgres_url(connection: Any) -> URL:
     )
 
 
+def _refuse_doubt(conn_id: str) -> None:
+    """Raise unless the connection is certainly missing.
+
+    Airflow says "not found" also when a secrets backend or its api-server failed. A ledger that is there would
+    then be replaced by an empty one for the time being, and people would be called again.
+    """
+    if conf.get("secrets", "backend", fallback="") or conf.get("workers", "secrets_backend", fallback=""):
+        raise ConfigurationError(
+            f"There is no connection {conn_id!r} for the ledger, or the secrets backend could not give it: Airflow "
+            "does not say which. With a secrets backend the connection must be there, also for an SQLite file: "
+            '{"conn_type": "sqlite", "host": "phonon_ledger.db"}.'
+        )
+    supervisor = getattr(sys.modules.get("airflow.sdk.execution_time.task_runner"), "SUPERVISOR_COMMS", None)
+    if supervisor is None:
+        return
+    from airflow.sdk.execution_time.comms import ErrorResponse, GetConnection  # noqa: PLC0415 - only tasks have it
+
+    try:
+        answer = supervisor.send(GetConnection(conn_id=conn_id))
+    except AirflowRuntimeError as error:
+        answer = error.error
+    if not (isinstance(answer, ErrorResponse) and answer.error is ErrorType.CONNECTION_NOT_FOUND):
+        raise LedgerError(
+            f"Airflow could not say whether there is a connection {conn_id!r} for the ledger, so none was opened. "
+            "Try again; if it stays, look at the api-server, and whether this task may read the connection."
+        )
+
+
 def _refuse_many_machines(conn_id: str) -> None:
     executors = conf.get("core", "executor").lower()
     found = [name for name in _MANY_MACHINES if name in executors]
     if found:
         raise ConfigurationError(
-            f"The ledger (connection {conn_id!r}) is a SQLite file, but the executor {executors!r} runs tasks on more "
-            "than one machine, each of which would have a file of its own and call people again. Point the "
+            f"The ledger (connection {conn_id!r}) is a SQLite file, but the executor {executors!r} runs tasks on "
+            "more than one machine, each of which would have a file of its own and call people again. Point the "
             "connection at a PostgreSQL database."
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +19,9 @@ from phonon.api.request import Envelope, encode_call, encode_start_time, freeze
 from phonon.api.transport import NotSent, Transport
 from phonon.api.verdict import Past, Verdict, classify
 from phonon.errors import ConfigurationError, UnreachableError
+from phonon.hooks.connections import connection_of, extra_of
+
+_EXAMPLE = '{"conn_type": "phonon", "password": "the security-id of the flow\'s edit page"}'
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,8 @@ class CreateResult:
     """None when there was no readable answer: the outcome is unknown."""
 
 
-class PhononHook(HttpHook):
-    """
-    Talk to the outbound API of `Phonon <https://phonon.io>`__ for one account.
+class PhononHook(HttpHook):  # type: ignore[misc] # Airflow's classes are untyped to mypy
+    """Talk to the outbound API of `Phonon <https://phonon.io>`__ for one account.
 
     Takes from ``HttpHook`` what it does well: TCP keep-alive and a session per connection. It does not take
     ``run``, ``run_with_advanced_retry`` and their kin: they follow redirects and repeat a POST after a
@@ -70,24 +71,18 @@ class PhononHook(HttpHook):
     @cached_property
     def settings(self) -> ConnectionSettings:
         """The connection, checked. Raises ConfigurationError that names the key and the cure."""
-        connection = self.get_connection(self.phonon_conn_id)
+        connection = connection_of(self.phonon_conn_id, of="Phonon", example=_EXAMPLE)
         if connection.conn_type != self.conn_type:
             raise ConfigurationError(
-                f"Connection {self.phonon_conn_id!r} has the type {connection.conn_type!r}; it must be {self.conn_type!r}."
+                f"Connection {self.phonon_conn_id!r} has the type {connection.conn_type!r}. Correct it: an account "
+                f"at Phonon is of type {self.conn_type!r}."
             )
-        return read_connection(self.phonon_conn_id, connection.password, self._extra(connection.extra))
-
-    def _extra(self, extra: str | None) -> Mapping[str, Any]:
-        try:
-            content = json.loads(extra) if extra else {}
-        except ValueError:
-            content = None
-        if not isinstance(content, dict):
-            raise ConfigurationError(f"Connection {self.phonon_conn_id!r}: its extra is not a JSON object.")
-        return content
+        return read_connection(self.phonon_conn_id, connection.password, extra_of(connection))
 
     def get_conn(
-        self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None
+        self,
+        headers: dict[Any, Any] | None = None,
+        extra_options: dict[str, Any] | None = None,  # noqa: ARG002 - HttpHook's signature
     ) -> Session:
         """Make a session with the connection's TLS and proxy settings and connections that are kept alive."""
         settings = self.settings
@@ -109,15 +104,15 @@ class PhononHook(HttpHook):
     def create_calls(
         self, *, flow_id: str, calls: Sequence[OutboundCall], endpoint: Endpoint | str = Endpoint.REALTIME
     ) -> CreateResult:
-        """
-        Send one request with up to 500 calls, once, and say what the answer means.
+        """Send one request with up to 500 calls, once, and say what the answer means.
 
         For one-off calls by hand. There is no ledger behind it: no claim, no shared limit, no calling window,
         and nothing is repeated. Look at ``verdict.kind``: UNKNOWN means the calls may have been placed.
 
         :raises UnreachableError: no connection could be made; nothing was sent.
-        :raises ConfigurationError: more calls or bytes than the API takes.
+        :raises ConfigurationError: more calls or bytes than the API takes, or no such endpoint.
         """
+        door = _endpoint(endpoint)
         now = encode_start_time(datetime.now(UTC))
         frozen = freeze(
             [
@@ -132,16 +127,19 @@ class PhononHook(HttpHook):
         )
         body = Envelope(self.settings.api_version, self.settings.security_id, flow_id).around(frozen)
         if not 1 <= len(calls) <= MAX_CALLS or len(body) > MAX_BYTES:
-            raise ConfigurationError(f"A request takes 1 to {MAX_CALLS} calls and {MAX_BYTES} bytes.")
+            raise ConfigurationError(
+                f"A request takes 1 to {MAX_CALLS} calls and {MAX_BYTES} bytes; this one has {len(calls)} calls "
+                f"and {len(body)} bytes. Nothing was sent: call create_calls for fewer at a time."
+            )
         transport = self.transport()
         try:
-            exchange = transport.post(Endpoint(endpoint), body, may_start=lambda: True)
+            exchange = transport.post(door, body, may_start=lambda: True)
         finally:
             transport.close()
         if isinstance(exchange, NotSent):
-            raise UnreachableError(self.unreachable(Endpoint(endpoint), exchange.error))
+            raise UnreachableError(self.unreachable(door, exchange.error))
         answer = exchange if isinstance(exchange, Answer) else None
-        return CreateResult(classify(Endpoint(endpoint), Past.FIRST, answer), answer)
+        return CreateResult(classify(door, Past.FIRST, answer), answer)
 
     def unreachable(self, endpoint: Endpoint, error: str) -> str:
         """Say that no connection could be made, and what to look at."""
@@ -155,17 +153,27 @@ class PhononHook(HttpHook):
         from phonon.hooks.reachability import try_to_connect  # noqa: PLC0415 - only the UI's button needs it
 
         try:
-            problems = [try_to_connect(url, self.settings) for url in sorted(set(self.settings.urls.values()))]
+            settings = self.settings
         except ConfigurationError as error:
             return False, str(error)
-        found = [problem for problem in problems if problem]
-        if found:
-            return False, " ".join(found)
-        return True, "The connection is complete and both addresses can be connected to. No request was sent."
+        tries = {try_to_connect(url, settings) for url in settings.urls.values()}
+        problems = sorted(problem for problem in tries if problem)
+        if problems:
+            return False, " ".join([*problems, "No request was sent."])
+        reached = "its proxy" if settings.proxy else "both addresses"
+        return True, f"The connection is complete and {reached} can be connected to. No request was sent."
 
-    def run(self, *args: Any, **kwargs: Any) -> NoReturn:
+    def run(self, *args: Any, **kwargs: Any) -> NoReturn:  # noqa: ARG002 - whatever it is asked, it refuses
         """Refuse: HttpHook's way of sending may repeat a POST."""
         raise ConfigurationError("PhononHook does not send arbitrary requests; use create_calls().")
 
     run_with_advanced_retry = run
     run_and_check = run
+
+
+def _endpoint(name: Endpoint | str) -> Endpoint:
+    try:
+        return Endpoint(name)
+    except ValueError:
+        choices = " or ".join(repr(each.value) for each in Endpoint)
+        raise ConfigurationError(f"There is no endpoint {name!r}. Expected {choices}. Nothing was sent.") from None

@@ -25,6 +25,7 @@ def try_to_connect(url: str, settings: ConnectionSettings) -> str | None:
                 )
                 with context.wrap_socket(plain, server_hostname=host):
                     pass
-    except OSError as error:
-        return f"{host}:{port} could not be connected to ({type(error).__name__}: {error.strerror or 'no answer'})."
+    except (OSError, ValueError) as error:  # ValueError: a name that cannot be a host's
+        said = getattr(error, "strerror", None) or "no answer"
+        return f"{host}:{port} could not be connected to ({type(error).__name__}: {said})."
     return None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
+from airflow.sdk.exceptions import AirflowException
 
 from phonon.errors import ConfigurationError
+from phonon.hooks.connections import connection_of
 from phonon.warehouse.warehouse import Warehouse, open_warehouse
+
+_EXAMPLE = '{"conn_type": "duckdb", "host": "/path/of/warehouse.duckdb"}'
 
 
 def warehouse_of(conn_id: str) -> Warehouse:
@@ -17,14 +19,7 @@ def warehouse_of(conn_id: str) -> Warehouse:
     Raises ConfigurationError when the connection is missing, names no database, or is of a type that is not
     installed.
     """
-    try:
-        connection = BaseHook.get_connection(conn_id)
-    except AirflowNotFoundException:
-        raise ConfigurationError(
-            f"There is no connection {conn_id!r} for the warehouse. Create it in the Airflow UI (Admin > Connections) or "
-            f"set AIRFLOW_CONN_{conn_id.upper()}; for a DuckDB file: "
-            '{"conn_type": "duckdb", "host": "/path/of/warehouse.duckdb"}.'
-        ) from None
+    connection = connection_of(conn_id, of="the warehouse", example=_EXAMPLE)
     hook = _duckdb_hook(connection) if connection.conn_type == "duckdb" else _hook(connection)
     if not hasattr(hook, "get_conn"):
         raise ConfigurationError(f"Connection {conn_id!r} of type {connection.conn_type!r} is not of a database.")
@@ -37,10 +32,10 @@ def _duckdb_hook(connection: Any) -> Any:
     # The URI form duckdb:////path puts the path where the hook does not look for it.
     database = connection.schema if not connection.host and "/" in (connection.schema or "") else None
     hook = DuckDBHook(duckdb_conn_id=connection.conn_id, database=database)
-    if hook.get_database() == IN_MEMORY_DATABASE:
+    if str(hook.get_database()).startswith(IN_MEMORY_DATABASE):
         raise ConfigurationError(
-            f"Connection {connection.conn_id!r} names no DuckDB file, so every task would see an empty database. Put "
-            "the path of the file into its host."
+            f"Connection {connection.conn_id!r} names no DuckDB file, so every task would see an empty database. "
+            "Put the path of the file into its host."
         )
     return hook
 

@@ -10,9 +10,10 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from phonon.errors import ConfigurationError, PhononError
+from phonon.warehouse.failures import WrongTableError
 
 
-class PhononTaskError(AirflowException):
+class PhononTaskError(AirflowException):  # type: ignore[misc] # Airflow's classes are untyped to mypy
     """What a task reports of an error of ours that may be gone at the next try."""
 
 
@@ -46,7 +47,7 @@ def airflow_errors() -> Iterator[None]:
     """Turn our errors into Airflow's: one that a person has to mend is not tried again."""
     try:
         yield
-    except ConfigurationError as error:
+    except (ConfigurationError, WrongTableError) as error:
         raise AirflowFailException(str(error)) from None
     except PhononError as error:
         raise PhononTaskError(str(error)) from None

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from phonon.campaign.model import Campaign
+from phonon.errors import PhononError
 from phonon.operators.context import airflow_errors, run_of
+from phonon.operators.keywords import AIRFLOWS_OWN, campaign_of, wrong_start
 from phonon.operators.steps import CampaignOperator, outcome_of, results_asset
+
+if TYPE_CHECKING:
+    from phonon.campaign.job import Run
 
 
 class PhononOutboundOperator(CampaignOperator):
-    """
-    Call the contacts that a query returns, once each, and write the outcome to the warehouse.
+    """Call the contacts that a query returns, once each, and write the outcome to the warehouse.
 
     Plans, sends and pushes as the Dag of a campaign file does, with the same promises; the results are pushed
     even when sending fails. Running the task again, after a crash or by clearing it, takes up what is left and
@@ -40,9 +43,10 @@ class PhononOutboundOperator(CampaignOperator):
     template_ext = (".sql",)
     template_fields_renderers = {"contacts": "sql"}  # noqa: RUF012 - Airflow's own form
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the keys of a campaign file
         self,
         *,
+        task_id: str,
         contacts: str,
         contact_id: str,
         numbers: Sequence[str],
@@ -54,20 +58,22 @@ class PhononOutboundOperator(CampaignOperator):
         test_numbers: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
-        keys = {key: kwargs.pop(key) for key in list(kwargs) if key in _CAMPAIGN_KEYS}
-        with airflow_errors():
-            campaign = campaign_of(
-                {
-                    "name": name or kwargs["task_id"],
-                    "contacts": contacts,
-                    "contact_id": contact_id,
-                    "numbers": list(numbers),
-                    "variables": dict(variables or {}),
-                    "flow_id": flow_id,
-                    **keys,
-                }
-            )
-        super().__init__(campaign=campaign, outlets=[results_asset(campaign.name)], **kwargs)
+        airflows = {key: value for key, value in kwargs.items() if key in AIRFLOWS_OWN or key.startswith("_")}
+        campaign = campaign_of(
+            {
+                "name": task_id if name is None else name,
+                "contacts": contacts,
+                "contact_id": contact_id,
+                "numbers": numbers,
+                "variables": {} if variables is None else variables,
+                "flow_id": flow_id,
+                **{key: value for key, value in kwargs.items() if key not in airflows},
+            },
+            task_id=task_id,
+            problems=wrong_start(dry_run=dry_run, limit=limit, test_numbers=test_numbers),
+        )
+        outlets = [*(airflows.pop("outlets", None) or ()), results_asset(campaign.name)]
+        super().__init__(campaign=campaign, task_id=task_id, outlets=outlets, **airflows)
         self.contacts = contacts
         self.dry_run_only = dry_run
         self.limit = limit
@@ -77,12 +83,13 @@ class PhononOutboundOperator(CampaignOperator):
         """Plan, send, push; gives the counts by status and by code. Fails when sending stopped."""
         with airflow_errors():
             run = run_of(context, dry_run=self.dry_run_only, limit=self.limit, test_numbers=self.test_numbers)
-            summary: dict[str, Any] = {}
             try:
                 self.extract_and_batch(run, self.contacts)
                 summary = self.trigger_calls(run)
-            finally:
-                counts = self.push_results(run, outcome_of(summary))
+            except BaseException:
+                self._push_what_there_is(run)
+                raise
+            counts = self.push_results(run, outcome_of(summary))
         context["outlet_events"][results_asset(self.campaign.name)].extra = {
             "campaign": self.campaign.name,
             "interval_key": run.interval_key,
@@ -92,10 +99,9 @@ class PhononOutboundOperator(CampaignOperator):
             raise AirflowFailException(summary["message"])
         return summary
 
-
-_CAMPAIGN_KEYS = frozenset(Campaign.model_fields) - {"owner", "start_date", "description", "schedule"}
-
-
-def campaign_of(keys: Mapping[str, Any]) -> Campaign:
-    """Make a campaign from keyword arguments; raises ConfigurationError that names each bad one."""
-    return Campaign.model_validate(keys)
+    def _push_what_there_is(self, run: Run) -> None:
+        """Push although the run failed; what it failed of is the error to show, not this."""
+        try:
+            self.push_results(run, outcome_of({}))
+        except PhononError as error:
+            self.log.warning("The results could not be written either: %s", error)

@@ -1,0 +1,1 @@
+"""What the project costs, measured as a user would run it."""

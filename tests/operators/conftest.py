@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from airflow_home import airflow_db
+from operators.desk import Desk
+from simulator import Settings
+from simulator.running import Handle, running
+
+__all__ = ["airflow_db"]
+
+
+@pytest.fixture(scope="session")
+def _standin() -> Iterator[Handle]:
+    with running(Settings(bulk_per_minute=60_000, realtime_per_minute=60_000)) as handle:
+        yield handle
+
+
+@pytest.fixture
+def desk(tmp_path: Path, _standin: Handle, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """Where everything works until a test breaks it."""
+    _standin.reset()
+    return Desk(tmp_path, _standin, monkeypatch)
