@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from airflow_home import airflow_db
 from operators.desk import Desk
+from postgres_server import memory_folder
 from simulator import Settings
 from simulator.running import Handle, running
 
@@ -20,7 +22,8 @@ def _standin() -> Iterator[Handle]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, _standin: Handle, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def desk(_standin: Handle, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     """Where everything works until a test breaks it."""
     _standin.reset()
-    return Desk(tmp_path, _standin, monkeypatch)
+    with TemporaryDirectory(prefix="phonon-desk-", dir=memory_folder()) as folder:
+        yield Desk(Path(folder), _standin, monkeypatch)

@@ -8,7 +8,7 @@ frame: a process that writes meanwhile waits, and one that reads slowly makes ot
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,12 @@ from phonon.warehouse.failures import database_message, opening, reported
 from phonon.warehouse.frames import READING, READING_CURE, check_chunk_rows, column_names, fetched
 from phonon.warehouse.inspection import FoundColumn, check_columns, no_schema, wrong
 from phonon.warehouse.rows import Rows
-from phonon.warehouse.tables import Kind, Table
+from phonon.warehouse.tables import Column, Kind, Table
 from phonon.warehouse.warehouse import SqlHook, Warehouse
 
 _LOCK_WAIT_SECONDS = 60.0
 _LONGEST_PAUSE_SECONDS = 2.0
+_WRITING_MEMORY = "256MB"
 # The first comes from another process, the second from another connection of this one.
 _HELD = ("Could not set lock on file", "different configuration than existing connections")
 
@@ -87,19 +88,47 @@ class DuckDBWarehouse(Warehouse):
                         connection.execute(DUCKDB.create(table))
 
     def _connect_to_write(self) -> Any:
-        return self._connect(read_only=False)
+        connection = self._connect(read_only=False)
+        hook: Any = self._hook
+        if "memory_limit" not in hook.get_connect_config():
+            # Left alone, DuckDB takes most of the machine's memory, which it shares with other tasks.
+            connection.execute(f"SET memory_limit = '{_WRITING_MEMORY}'")
+        return connection
 
     def _clear(self, connection: Any, table: Table, key: Mapping[str, str]) -> None:
         connection.begin()
         connection.execute(DUCKDB.delete(table), [key[name] for name in table.key])
 
     def _insert(self, connection: Any, table: Table, rows: Rows) -> None:
-        connection.register(_INCOMING, _arrow(rows))
-        names = DUCKDB.names(rows.columns)
-        connection.execute(
-            f"INSERT INTO {DUCKDB.table(table.name)} BY NAME SELECT {names} FROM {_INCOMING}"  # noqa: S608 - constants
-        )
-        connection.unregister(_INCOMING)
+        self._insert_all(connection, table, [rows])
+
+    def _insert_all(self, connection: Any, table: Table, chunks: Iterable[Rows]) -> int:
+        """Insert the chunks as one stream: a transaction of many inserts holds all of them in memory."""
+        written = 0
+        failed: list[BaseException] = []
+
+        def batches() -> Iterator[Any]:
+            nonlocal written
+            try:
+                for rows in chunks:
+                    written += rows.count
+                    yield from _arrow(rows).to_batches()
+            except BaseException as error:
+                failed.append(error)
+                raise
+
+        names = DUCKDB.names(table.columns)
+        connection.register(_INCOMING, pa.RecordBatchReader.from_batches(_arrow_schema(table.columns), batches()))
+        try:
+            with self._writing(table):
+                connection.execute(
+                    f"INSERT INTO {DUCKDB.table(table.name)} BY NAME SELECT {names} FROM {_INCOMING}"  # noqa: S608 - constants
+                )
+        except WarehouseError:
+            if failed:  # the error of whoever makes the chunks, which DuckDB has wrapped in its own
+                raise failed[0] from None
+            raise
+        return written
 
     def _is_there(self, connection: Any, table: Table) -> bool:
         """Whether the table exists. Raises WrongTableError if it cannot be written."""
@@ -190,7 +219,7 @@ def _time(microseconds: int | None) -> dt.datetime | None:
     return None if microseconds is None else _EPOCH + dt.timedelta(microseconds=microseconds)
 
 
-def _arrow(rows: Rows) -> Any:
+def _arrow_schema(columns: Iterable[Column]) -> Any:
     types = {
         Kind.TEXT: pa.string(),
         Kind.INTEGER: pa.int32(),
@@ -198,8 +227,11 @@ def _arrow(rows: Rows) -> Any:
         Kind.DOUBLE: pa.float64(),
         Kind.TIMESTAMP: pa.timestamp("us", tz="UTC"),
     }
-    arrays = {
-        column.name: pa.array(values, type=types[column.kind])
-        for column, values in zip(rows.columns, rows.values, strict=True)
-    }
-    return pa.table(arrays)
+    return pa.schema([(column.name, types[column.kind]) for column in columns])
+
+
+def _arrow(rows: Rows) -> Any:
+    schema = _arrow_schema(rows.columns)
+    return pa.table(
+        [pa.array(values, type=field.type) for values, field in zip(rows.values, schema, strict=True)], schema
+    )

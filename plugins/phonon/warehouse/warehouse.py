@@ -97,18 +97,23 @@ class Warehouse(ABC):
         """Insert rows in bulk."""
 
     def _replace(self, table: Table, key: Mapping[str, str], chunks: Iterable[Rows]) -> int:
-        written = 0
         with closing(self._connect_to_write()) as connection:
             with self._writing(table):
                 self._clear(connection, table, key)
-            # Whoever makes the chunks reports his own errors: they are not the warehouse's.
-            for rows in chunks:
-                if rows.count:
-                    with self._writing(table):
-                        self._insert(connection, table, rows)
-                written += rows.count
+            written = self._insert_all(connection, table, chunks)
             with self._writing(table):
                 connection.commit()
+        return written
+
+    def _insert_all(self, connection: Any, table: Table, chunks: Iterable[Rows]) -> int:
+        """Insert the chunks one after another; gives the number of rows."""
+        written = 0
+        # Whoever makes the chunks reports his own errors: they are not the warehouse's.
+        for rows in chunks:
+            if rows.count:
+                with self._writing(table):
+                    self._insert(connection, table, rows)
+            written += rows.count
         return written
 
     def _writing(self, table: Table) -> AbstractContextManager[None]:
