@@ -71,6 +71,7 @@ def test_smaller_bounds_are_kept_as_well(sizes: list[int], max_calls: int, max_b
         ([MAX_CALL_BYTES - 11, 10], [2]),
         ([MAX_CALL_BYTES - 10, 10], [1, 1]),
         ([10, MAX_CALL_BYTES, 10], [1, 1, 1]),
+        ([MAX_CALL_BYTES, MAX_CALL_BYTES - 11, 10], [1, 2]),
         ([100] * 499 + [MAX_CALL_BYTES - 499 * 101], [500]),
         ([100] * 499 + [MAX_CALL_BYTES - 499 * 101 + 1], [499, 1]),
     ],

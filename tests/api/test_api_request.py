@@ -160,6 +160,11 @@ def test_only_calls_that_start_too_early_are_moved(planned: str, moved: str) -> 
     assert with_start_time(calls_at(planned), START, before=START) == calls_at(moved)
 
 
+def test_a_call_that_starts_at_the_bound_is_not_moved() -> None:
+    later = "2026-11-24T18:00:00+05:30"
+    assert with_start_time(calls_at(START), later, before=START) == calls_at(START)
+
+
 def test_moving_some_calls_of_a_batch_leaves_the_others_as_they_are() -> None:
     early, late = "2026-11-23T18:00:00+05:30", "2026-11-25T10:00:00+05:30"
     assert with_start_time(calls_at(early, late, early), START, before=START) == calls_at(START, late, START)

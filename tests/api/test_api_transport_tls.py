@@ -5,15 +5,14 @@ from __future__ import annotations
 import random
 import socket
 import ssl
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import requests
 
 from api.certificates import Certified, certified
-from api.raw_server import Behaviour, RawServer, Visit, answering, http, serving
+from api.posting import Serve
+from api.raw_server import Behaviour, RawServer, Visit, answering, http
 from phonon.api.answer import Answer
 from phonon.api.endpoints import Endpoint
 from phonon.api.transport import Exchange, NoAnswer, NotSent, Timeout, Transport
@@ -25,8 +24,6 @@ SUCCESS = b'{"api-response-code": 200, "api-response-message": "Success"}'
 OK = http("200 OK", SUCCESS)
 PATIENT = Timeout(connect=5, read=10)
 
-Serve = Callable[..., RawServer]
-
 
 @pytest.fixture(scope="module")
 def ours(tmp_path_factory: pytest.TempPathFactory) -> Certified:
@@ -36,17 +33,6 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Certified:
 @pytest.fixture(scope="module")
 def strangers(tmp_path_factory: pytest.TempPathFactory) -> Certified:
     return certified(tmp_path_factory.mktemp("strangers"), host="127.0.0.1")
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Start a server with a behaviour, over TLS if it gets a context; it is stopped when the test ends."""
-    with ExitStack() as stack:
-
-        def start(behaviour: Behaviour, context: ssl.SSLContext | None = None) -> RawServer:
-            return stack.enter_context(serving(behaviour, context=context))
-
-        yield start
 
 
 def post(url: str, *, verify: bool | str = True, proxy: str | None = None, timeout: Timeout = PATIENT) -> Exchange:

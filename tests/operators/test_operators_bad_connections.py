@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from operators.closed_port import closed_port
+from closed_port import closed_port
 from operators.desk import PEOPLE, SECURITY_ID, Desk, leaked
 from phonon.operators.context import PhononTaskError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from operators.closed_port import closed_port
+from closed_port import closed_port
 from operators.desk import PEOPLE, Desk, leaked
 from phonon.operators.context import PhononTaskError
 from simulator import Fault, Kind

@@ -92,8 +92,6 @@ class _Body:
             self.asked_for = True
             self._socket = self.connection.sock if self.connection else None
             self._timer.start()
-        if self.late:
-            raise TimeoutError
         return self._content.read(size)
 
     def close(self) -> None:
@@ -144,6 +142,7 @@ class Transport:
             try:
                 return self._exchange(self._urls[endpoint], body)
             except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+                # Not only requests' own: it passes some of the errors below it on as they are.
                 name = "TimeoutError" if body.late else _name(error)
                 return NoAnswer(name) if body.asked_for else NotSent(name)
 

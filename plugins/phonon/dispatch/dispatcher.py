@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from logging import Logger
@@ -14,8 +14,8 @@ from sqlalchemy import Connection
 from phonon.api.request import Envelope as RequestEnvelope
 from phonon.api.transport import Exchange
 from phonon.api.verdict import Kind
-from phonon.dispatch.admission import Go, Leave, Move, admit
-from phonon.dispatch.flights import Flights
+from phonon.dispatch.admission import Admission, Go, Leave, Move, admit
+from phonon.dispatch.flights import Flights, Moment
 from phonon.dispatch.points import Point, reached
 from phonon.dispatch.progress import Progress
 from phonon.dispatch.rules import SendingRules, backoff
@@ -129,32 +129,33 @@ class Dispatcher:
         bodies = {batch.id: self._body(batch) for batch in found}
         reached(Point.BEFORE_TAKE)
         with self._ledger.transaction() as connection:
+            # Before the locks that taking waits for: the lease and the window are reckoned from this time.
+            since = Moment()
             now = self._ledger.now(connection)
             recovered = recover(connection, interval_id, run_id=self._sender.run_id, now=now)
-            admitted = self._admit(connection, found, bodies, progress, now)
-            taken, wait_until = self._take(connection, admitted, now)
+            admissions = [self._look(batch, bodies[batch.id], now) for batch in found]
+            taken, wait_until = self._take(connection, admissions, now)
+            # After taking, which locks the budget first: two senders that decide differently must not block each
+            # other for ever.
+            self._carry_out(connection, zip(found, admissions, strict=True), progress, now)
         reached(Point.AFTER_TAKE)
         if recovered:
             self._log.warning("%d batches were being sent when their sender ended: outcome unknown", recovered)
         for batch in taken:
-            self._flights.submit(batch, batch.endpoint, bodies[batch.id])
+            self._flights.submit(batch, bodies[batch.id], since=since)
         return wait_until
 
-    def _admit(
-        self,
-        connection: Connection,
-        found: Sequence[Batch],
-        bodies: Mapping[int, bytes],
-        progress: Progress,
-        now: float,
-    ) -> list[Envelope]:
-        """Look at each batch a last time; carries out what is decided of those that may not go."""
-        admitted = []
-        for batch in found:
-            body = bodies[batch.id]
-            match admit(Envelope(batch, hashlib.sha256(body).hexdigest(), len(body)), self._rules, now):
-                case Go(envelope):
-                    admitted.append(envelope)
+    def _look(self, batch: Batch, body: bytes, now: float) -> Admission:
+        """Look at a batch a last time."""
+        envelope = Envelope(batch, hashlib.sha256(body).hexdigest(), len(body))
+        return admit(envelope, self._rules, now, send_seconds=self._sender.lease_seconds)
+
+    def _carry_out(
+        self, connection: Connection, admissions: Iterable[tuple[Batch, Admission]], progress: Progress, now: float
+    ) -> None:
+        """Do what was decided of the batches that may not go."""
+        for batch, admission in admissions:
+            match admission:
                 case Leave():
                     self._left.append(batch.id)
                 case Move(_, frozen, starts_at, not_after):
@@ -162,13 +163,13 @@ class Dispatcher:
                 case Outcome() as outcome:
                     record(connection, [outcome], run_id=self._sender.run_id, now=now)
                     progress.add(outcome)
-        return admitted
 
     def _take(
-        self, connection: Connection, admitted: Sequence[Envelope], now: float
+        self, connection: Connection, admissions: Sequence[Admission], now: float
     ) -> tuple[list[Batch], float | None]:
         taken: list[Batch] = []
         wait_until = None
+        admitted = [admission.envelope for admission in admissions if isinstance(admission, Go)]
         for endpoint, limit in self._rules.limits.items():
             queue = [envelope for envelope in admitted if envelope.batch.endpoint is endpoint]
             if queue:

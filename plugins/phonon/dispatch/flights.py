@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 
 from phonon.api.endpoints import Endpoint
 from phonon.api.transport import Exchange, Transport
@@ -16,6 +17,19 @@ START_SECONDS = 15.0
 lease may have ended, and another may be sending the same batch."""
 
 _MARGIN_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A moment of this process, on two clocks: the monotonic one stands still while the machine sleeps, and the
+    other one can be set."""
+
+    monotonic: float = field(default_factory=time.monotonic)
+    wall: float = field(default_factory=time.time)
+
+    def is_recent(self) -> bool:
+        """Whether a send that was decided on then may still start, by either clock."""
+        return max(time.monotonic() - self.monotonic, time.time() - self.wall) < START_SECONDS
 
 
 class Flights:
@@ -34,10 +48,9 @@ class Flights:
     def __len__(self) -> int:
         return len(self._flying)
 
-    def submit(self, batch: Batch, endpoint: Endpoint, body: bytes) -> None:
-        """Start sending a batch that was taken just now."""
-        taken_at = time.monotonic()
-        self._flying[self._pool.submit(self._post, endpoint, body, _not_late(taken_at))] = batch
+    def submit(self, batch: Batch, body: bytes, *, since: Moment) -> None:
+        """Start sending a batch that was taken at a time of the ledger that was read no earlier than ``since``."""
+        self._flying[self._pool.submit(self._post, batch.endpoint, body, since.is_recent)] = batch
 
     def landed(self, *, timeout: float) -> list[tuple[Batch, Exchange]]:
         """Wait until at least one has an outcome, or for so many seconds; give all that have."""
@@ -53,7 +66,3 @@ class Flights:
         exchange = self._transport.post(endpoint, body, may_start=may_start)
         reached(Point.AFTER_ANSWER)
         return exchange
-
-
-def _not_late(taken_at: float) -> Callable[[], bool]:
-    return lambda: time.monotonic() - taken_at < START_SECONDS

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from phonon.api.answer import Answer
+from phonon.api.endpoints import Endpoint
 from phonon.api.request import freeze_objects, thaw
 from phonon.api.transport import Exchange, NotSent
 from phonon.api.verdict import Kind, Past, Verdict, classify
@@ -113,8 +114,10 @@ def _answered(verdict: Verdict, answer: Answer | None) -> Answered:
 def _open_again(
     batch: Batch, past: Past, answered: Answered, reason: str, attempts: int, not_before: float
 ) -> Outcome:
-    """Leave a batch to be sent again: freely when all was refused, as unknown while some send is unanswered."""
-    state = BatchState.UNKNOWN if past.has_silence else BatchState.PENDING
+    """Leave a batch to be sent again: freely when all was refused, as unknown while ``on_unknown`` decides on it."""
+    # Only real time is sure to refuse bytes that it answered with a failure and accepted all the same.
+    unknown = past.has_silence or (past.may_be_accepted and batch.endpoint is not Endpoint.REALTIME)
+    state = BatchState.UNKNOWN if unknown else BatchState.PENDING
     return Outcome(batch, state, past, reason, attempts, answered, not_before)
 
 

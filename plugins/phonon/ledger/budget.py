@@ -22,6 +22,8 @@ WINDOW_SECONDS = 60.0
 _LOWEST_SHARE = 0.05
 _RECOVERY_A_SECOND = 0.2 / 60
 _DEFAULT_PAUSE_SECONDS = 5.0
+_LONGEST_PAUSE_SECONDS = 600.0
+"""An answer that asks for more is not believed: it would stop every campaign of the account for as long."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +74,8 @@ def slow_down(connection: Connection, limit: RateLimit, now: float, retry_after:
     Of several 429s to sends that were in flight together only the first lowers the rate.
     """
     share, blocked_until = _lock(connection, limit, now)
-    values: dict[str, float] = {
-        "blocked_until": max(
-            blocked_until, now + (retry_after if retry_after is not None else _DEFAULT_PAUSE_SECONDS)
-        )
-    }
+    pause = _DEFAULT_PAUSE_SECONDS if retry_after is None else min(retry_after, _LONGEST_PAUSE_SECONDS)
+    values: dict[str, float] = {"blocked_until": max(blocked_until, now + pause)}
     if blocked_until <= now:
         values |= {"share": max(_LOWEST_SHARE, share / 2), "share_at": now}
     connection.execute(update(rates).where(*_row(limit)).values(values))

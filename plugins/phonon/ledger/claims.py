@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, text, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from phonon.api.endpoints import Endpoint
@@ -231,10 +231,33 @@ def add_rejects(connection: Connection, plan: Plan, rows: Sequence[Reject]) -> N
         )
 
 
+def planned_before(connection: Connection, plan: Plan) -> int:
+    """Calls that earlier tries of the plan's run planned in its interval."""
+    count: int = connection.execute(
+        select(func.coalesce(func.sum(plans.c.planned), 0)).where(
+            plans.c.interval_id == plan.interval_id, plans.c.run_id == plan.run_id, plans.c.id < plan.id
+        )
+    ).scalar_one()
+    return int(count)
+
+
+def note_planned(connection: Connection, plan: Plan, planned: int) -> None:
+    """Note how many calls a plan that goes on has planned so far, for a later try of its run."""
+    connection.execute(update(plans).where(plans.c.id == plan.id).values(planned=planned))
+
+
 def finish_plan(connection: Connection, plan: Plan, *, rows_read: int, planned: int, now: float) -> None:
-    """Close a plan: its rejects are now those of the interval, and earlier ones are dropped."""
+    """Close a plan: its rejects are now those of the interval, unless a later plan was closed already."""
     done = {"completed_at": now, "rows_read": rows_read, "planned": planned}
     connection.execute(update(plans).where(plans.c.id == plan.id).values(done))
-    connection.execute(update(intervals).where(intervals.c.id == plan.interval_id).values(plan_id=plan.id))
+    connection.execute(
+        update(intervals)
+        .where(
+            intervals.c.id == plan.interval_id,
+            # Two runs may plan at once, and end in either order; the later one has dropped rows of the earlier.
+            or_(intervals.c.plan_id.is_(None), intervals.c.plan_id < plan.id),
+        )
+        .values(plan_id=plan.id)
+    )
     older = select(plans.c.id).where(plans.c.interval_id == plan.interval_id, plans.c.id < plan.id)
     connection.execute(delete(rejects).where(rejects.c.plan_id.in_(older)))

@@ -104,7 +104,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Answered:
-    """What a send brought back. ``returned`` False: no byte of it was sent, so it takes nothing of the limit."""
+    """What a send brought back. ``sent`` False: no byte of it was sent, so it takes nothing of the limit."""
 
     sent: bool
     outcome: str
@@ -153,7 +153,9 @@ def recover(connection: Connection, interval_id: int, *, run_id: str, now: float
     A sender is gone when its lease has ended, since every send ends earlier, or when its process is known dead.
     """
     rows = connection.execute(
-        select(batches).where(batches.c.interval_id == interval_id, batches.c.state == BatchState.SENDING)
+        select(batches)
+        .where(batches.c.interval_id == interval_id, batches.c.state == BatchState.SENDING)
+        .order_by(batches.c.id)
     ).all()
     gone = [row for row in rows if row.lease_until <= now or is_certainly_dead(row.owner)]
     for row in gone:
@@ -342,10 +344,19 @@ def _add_child(connection: Connection, parent: Batch, child: Child, *, run_id: s
 
 def _read(row: Row[Any]) -> Batch:
     if row.frozen is None:
-        raise LedgerError(f"The frozen calls of batch {row.id} were erased, although it is {row.state}.")
-    frozen = zlib.decompress(row.frozen)
-    if hashlib.sha256(frozen).hexdigest() != row.frozen_sha256:
-        raise LedgerError(f"The frozen calls of batch {row.id} changed in the ledger; they must not be sent.")
+        raise LedgerError(
+            f"The frozen calls of batch {row.id} were erased, although it is {row.state}. Restore the ledger from a "
+            "backup, and treat what was sent since as unknown."
+        )
+    try:
+        frozen = zlib.decompress(row.frozen)
+    except zlib.error:
+        frozen = None
+    if frozen is None or hashlib.sha256(frozen).hexdigest() != row.frozen_sha256:
+        raise LedgerError(
+            f"The frozen calls of batch {row.id} changed in the ledger, so they must not be sent. Restore the ledger "
+            "from a backup, and treat what was sent since as unknown."
+        )
     return Batch(
         id=row.id,
         endpoint=Endpoint(row.endpoint),

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Row, exists, func, or_, select
 
 from phonon.api.verdict import Past
 from phonon.ledger.budget import WINDOW_SECONDS
@@ -78,7 +78,7 @@ def result_rows(ledger: Ledger, interval_id: int, *, chunk_rows: int) -> Iterato
         yield [common | _call_row(row, *answers[row.batch_id]) for row in rows]
         after = rows[-1].contact_id
     if interval.plan_id is not None:
-        yield from _reject_rows(ledger, interval.plan_id, common, chunk_rows)
+        yield from _reject_rows(ledger, interval, common, chunk_rows)
 
 
 def totals(connection: Connection, interval_id: int) -> Totals:
@@ -98,7 +98,7 @@ def totals(connection: Connection, interval_id: int) -> Totals:
     refused = connection.execute(
         select(rejects.c.status, func.count())
         .join(intervals, intervals.c.plan_id == rejects.c.plan_id)
-        .where(intervals.c.id == interval_id)
+        .where(intervals.c.id == interval_id, ~_claimed_since(interval_id))
         .group_by(rejects.c.status)
     )
     for status, count in refused:
@@ -192,8 +192,18 @@ def _call_row(call: Row[Any], batch: Row[Any], phonon_uuids: Mapping[str, str]) 
     }
 
 
+def _claimed_since(interval_id: int) -> ColumnElement[bool]:
+    """Whether a later plan, perhaps one that was never completed, has planned a rejected contact after all."""
+    return exists().where(
+        calls.c.interval_id == interval_id,
+        calls.c.contact_id == rejects.c.contact_id,
+        # A contact that is claimed can only be rejected by the same plan as repeated or bad, never as suppressed.
+        or_(rejects.c.status == CallStatus.SUPPRESSED, calls.c.plan_id > rejects.c.plan_id),
+    )
+
+
 def _reject_rows(
-    ledger: Ledger, plan_id: int, common: Mapping[str, Any], chunk_rows: int
+    ledger: Ledger, interval: Row[Any], common: Mapping[str, Any], chunk_rows: int
 ) -> Iterator[list[dict[str, Any]]]:
     after = -1
     while True:
@@ -201,7 +211,11 @@ def _reject_rows(
             rows = connection.execute(
                 select(rejects, plans.c.run_id)
                 .join(plans, plans.c.id == rejects.c.plan_id)
-                .where(rejects.c.plan_id == plan_id, rejects.c.row_number > after)
+                .where(
+                    rejects.c.plan_id == interval.plan_id,
+                    rejects.c.row_number > after,
+                    ~_claimed_since(interval.id),
+                )
                 .order_by(rejects.c.row_number)
                 .limit(chunk_rows)
             ).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from traceback import clear_frames
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
@@ -86,7 +87,9 @@ class PhononOutboundOperator(CampaignOperator):
             try:
                 self.extract_and_batch(run, self.contacts)
                 summary = self.trigger_calls(run)
-            except BaseException:
+            except BaseException as error:
+                # What failed may still hold the query's connection, and a DuckDB file takes no second one.
+                clear_frames(error.__traceback__)
                 self._push_what_there_is(run)
                 raise
             counts = self.push_results(run, outcome_of(summary))

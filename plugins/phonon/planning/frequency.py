@@ -33,17 +33,26 @@ class FrequencyLimit:
         by_day: dict[datetime, list[Draft]] = defaultdict(list)
         for draft in drafts:
             by_day[self._since(draft.start)].append(draft)
-        kept = []
+        kept: list[Draft] = []
         for since, of_day in sorted(by_day.items()):
-            kept += self._apply(connection, of_day, since, rejects)
+            kept += self._apply(connection, of_day, since, kept, rejects)
         return kept
 
     def _apply(
-        self, connection: Connection, drafts: Sequence[Draft], since: datetime, rejects: list[Reject]
+        self,
+        connection: Connection,
+        drafts: Sequence[Draft],
+        since: datetime,
+        earlier: Sequence[Draft],
+        rejects: list[Reject],
     ) -> list[Draft]:
+        """Apply it to drafts of one day; ``earlier`` are kept of the days before and not in the ledger yet."""
         assert self._limit is not None  # noqa: S101 - tells the type checker what apply() has seen
         hashes = {number: self._ledger.number_hash(number) for draft in drafts for number in draft.numbers}
         uses = count_uses(connection, self._campaign, sorted(set(hashes.values())), since.timestamp())
+        for draft in earlier:
+            if draft.start >= since:
+                _count(uses, draft.number_hashes)
         kept = []
         for draft in drafts:
             free = [number for number in draft.numbers if uses.get(hashes[number], 0) < self._limit.calls]
@@ -51,8 +60,7 @@ class FrequencyLimit:
                 rejects.append(_suppressed(draft, self._reason()))
                 continue
             used = tuple(hashes[number] for number in free)
-            for number_hash in used:
-                uses[number_hash] = uses.get(number_hash, 0) + 1
+            _count(uses, used)
             kept.append(replace(draft, numbers=free, number_last4=free[0][-4:], number_hashes=used))
         return kept
 
@@ -66,6 +74,11 @@ class FrequencyLimit:
         assert self._limit is not None  # noqa: S101 - as above
         calls, days = self._limit.calls, self._limit.days
         return f"called {calls} time{'' if calls == 1 else 's'} in {days} day{'' if days == 1 else 's'}"
+
+
+def _count(uses: dict[int, int], number_hashes: Sequence[int]) -> None:
+    for number_hash in number_hashes:
+        uses[number_hash] = uses.get(number_hash, 0) + 1
 
 
 def _suppressed(draft: Draft, reason: str) -> Reject:

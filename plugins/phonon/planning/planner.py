@@ -38,6 +38,25 @@ class Planned:
     already_planned: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """A draft that has become a call."""
+
+    draft: Draft
+    client_identifier: str
+    call: bytes
+
+    def claim(self) -> NewCall:
+        draft = self.draft
+        return NewCall(
+            draft.contact_id,
+            self.client_identifier,
+            draft.number_last4,
+            draft.start.timestamp(),
+            draft.number_hashes,
+        )
+
+
 class Planner:
     """Plans the contacts of one run. Used once."""
 
@@ -50,6 +69,7 @@ class Planner:
         self._run_id = run_id
         self._log = log
         self._frequency = FrequencyLimit(ledger, rules)
+        self._planned_before = 0  # by earlier tries of the run, which its limit and test numbers count as well
 
     def plan(self, interval_key: str, chunks: Iterable[pd.DataFrame]) -> Planned:
         """Plan every row of the chunks; each chunk in one transaction, so a crash leaves whole chunks planned."""
@@ -63,6 +83,7 @@ class Planner:
             with self._ledger.transaction() as connection:
                 claims.lock_campaign(connection, self._rules.campaign)
                 planned = self._plan_chunk(connection, plan, interval_key, chunk, planned)
+                claims.note_planned(connection, plan, planned.planned)
             self._tell(planned)
         if plan is None:
             plan = self._begin(interval_key)
@@ -74,13 +95,15 @@ class Planner:
 
     def _begin(self, interval_key: str) -> Plan:
         with self._ledger.transaction() as connection:
-            return claims.begin_plan(
+            plan = claims.begin_plan(
                 connection,
                 campaign=self._rules.campaign,
                 interval_key=interval_key,
                 run_id=self._run_id,
                 now=self._ledger.now(connection),
             )
+            self._planned_before = claims.planned_before(connection, plan)
+            return plan
 
     def _plan_chunk(
         self, connection: Connection, plan: Plan, interval_key: str, chunk: pd.DataFrame, before: Planned
@@ -97,10 +120,10 @@ class Planner:
         encoded = self._encode(drafts, rejects, interval_key)
         admitted = len(encoded)
         if self._rules.dry_run:
-            rejects += [_suppressed(draft, "dry run") for draft, _ in encoded]
+            rejects += [_suppressed(each.draft, "dry run") for each in encoded]
             encoded = []
         claims.add_rejects(connection, plan, rejects)
-        batches = self._freeze(connection, plan, encoded, interval_key, now.timestamp())
+        batches = self._freeze(connection, plan, encoded, now.timestamp())
         invalid = sum(reject.status is CallStatus.INVALID for reject in rejects)
         return replace(
             before,
@@ -125,7 +148,7 @@ class Planner:
             rejects += [_suppressed(draft, "over max_calls") for draft in drafts[room:]]
             drafts = drafts[:room]
         if rules.limit is not None:
-            room = max(0, rules.limit - admitted)
+            room = max(0, rules.limit - self._planned_before - admitted)
             rejects += [_suppressed(draft, "over limit") for draft in drafts[room:]]
             drafts = drafts[:room]
         return drafts
@@ -135,16 +158,14 @@ class Planner:
         numbers = self._rules.test_numbers
         if not numbers:
             return drafts
-        left = numbers[admitted:]
+        left = numbers[self._planned_before + admitted :]
         rejects += [_suppressed(draft, "test run") for draft in drafts[len(left) :]]
         return [
             replace(draft, numbers=[number], number_last4=number[-4:])
             for draft, number in zip(drafts, left, strict=False)
         ]
 
-    def _encode(
-        self, drafts: Sequence[Draft], rejects: list[Reject], interval_key: str
-    ) -> list[tuple[Draft, bytes]]:
+    def _encode(self, drafts: Sequence[Draft], rejects: list[Reject], interval_key: str) -> list[_Encoded]:
         """Encode the calls; one that fits into no request is rejected."""
         names = tuple(self._columns.variables)
         correlation = self._rules.correlation_key
@@ -161,23 +182,16 @@ class Planner:
                 reason = f"call: larger than {MAX_CALL_BYTES} bytes"
                 rejects.append(Reject(draft.row_number, draft.contact_id, CallStatus.INVALID, reason))
             else:
-                encoded.append((draft, call))
+                encoded.append(_Encoded(draft, identifier, call))
         return encoded
 
-    def _freeze(
-        self,
-        connection: Connection,
-        plan: Plan,
-        encoded: list[tuple[Draft, bytes]],
-        interval_key: str,
-        now: float,
-    ) -> int:
+    def _freeze(self, connection: Connection, plan: Plan, encoded: list[_Encoded], now: float) -> int:
         """Cut the calls into batches and claim them; gives how many batches."""
         # By start, so that the calls of a batch share a day, the last one on which it can be sent.
-        encoded.sort(key=lambda pair: pair[0].start)
+        encoded.sort(key=lambda each: each.draft.start)
         rules = self._rules
         count = 0
-        for part in cut([len(call) for _, call in encoded], max_calls=rules.calls_per_batch):
+        for part in cut([len(each.call) for each in encoded], max_calls=rules.calls_per_batch):
             batch = encoded[part]
             claims.add_batch(
                 connection,
@@ -186,23 +200,14 @@ class Planner:
                     endpoint=rules.endpoint,
                     api_version=rules.api_version,
                     flow_id=rules.flow_id,
-                    frozen=freeze([call for _, call in batch]),
-                    not_after=last_sending_time(batch[0][0].start).timestamp(),
-                    calls=[self._claim(draft, interval_key) for draft, _ in batch],
+                    frozen=freeze([each.call for each in batch]),
+                    not_after=last_sending_time(batch[0].draft.start).timestamp(),
+                    calls=[each.claim() for each in batch],
                 ),
                 now,
             )
             count += 1
         return count
-
-    def _claim(self, draft: Draft, interval_key: str) -> NewCall:
-        return NewCall(
-            draft.contact_id,
-            client_identifier(self._rules.campaign, interval_key, draft.contact_id),
-            draft.number_last4,
-            draft.start.timestamp(),
-            draft.number_hashes,
-        )
 
     def _tell(self, planned: Planned) -> None:
         self._log.info(

@@ -17,17 +17,12 @@ class NotATimeError(ValueError):
     """A value of a ``start_at`` column that is not a time."""
 
 
-def earliest_start(window: CallingWindow, at: datetime) -> datetime:
-    """The first moment, from ``at`` on, at which a call may be told to start."""
+def earliest_start(window: CallingWindow, at: datetime, margin: timedelta = CLOSING_MARGIN) -> datetime:
+    """The first moment, from ``at`` on, at which a call may be told to start: not within ``margin`` of a close."""
     if not window.is_open(at):
         return window.next_open(at)
     closes = window.closes_at(at)
-    return at if at + CLOSING_MARGIN < closes else window.next_open(closes)
-
-
-def may_dial_at_once(window: CallingWindow, at: datetime) -> bool:
-    """Whether a call that dials as soon as it arrives may be sent."""
-    return earliest_start(window, at) == at
+    return at if at + margin < closes else window.next_open(closes)
 
 
 def last_sending_time(starts_at: datetime) -> datetime:

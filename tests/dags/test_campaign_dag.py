@@ -1,0 +1,154 @@
+"""The Dag of a campaign: its branches, its parameters, what it shows and what it hides."""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+
+import duckdb
+import pytest
+from airflow.models.xcom import XComModel
+from airflow.utils.session import create_session
+from dag_world import SECURITY_ID, DagWorld, dag_named, states
+from simulator import Fault, Kind, When
+from sqlalchemy import select
+
+_CAMPAIGN = """
+name: {name}
+contacts: SELECT loan_id, mobile FROM loans
+contact_id: loan_id
+numbers: [mobile]
+flow_id: abcdEF12
+endpoint: {endpoint}
+"""
+
+
+@pytest.fixture
+def campaigns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "campaigns"
+    folder.mkdir()
+    for endpoint in ("bulk", "realtime"):
+        text = _CAMPAIGN.format(name=f"{endpoint}_campaign", endpoint=endpoint)
+        (folder / f"{endpoint}.yaml").write_text(text)
+    monkeypatch.setenv("PHONON_CAMPAIGNS", str(folder))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("fault", "endpoint", "branches", "run_state"),
+    [
+        (Fault(Kind.CODE, code=212, times=None), "bulk", {"top_up"}, "failed"),
+        (Fault(Kind.CODE, code=401, times=None), "realtime", {"fix_configuration"}, "failed"),
+        (Fault(Kind.RESET, when=When.AFTER), "bulk", {"review_held"}, "success"),
+        (Fault(Kind.PARTIAL, fraction=0.5, times=None), "bulk", {"accepted", "review_held"}, "success"),
+        (Fault(Kind.CODE, code=208, times=None), "bulk", {"review_refused"}, "success"),
+    ],
+    ids=["212", "401", "lost", "209", "208"],
+)
+@pytest.mark.usefixtures("campaigns")
+def test_the_answers_lead_to_their_branches(
+    dag_world: DagWorld, fault: Fault, endpoint: str, branches: set[str], run_state: str
+) -> None:
+    dag_world.phonon.inject(fault)
+    run = dag_world.run(f"{endpoint}_campaign")
+
+    taken = {"accepted", "review_refused", "review_held", "top_up", "fix_configuration"}
+    assert {task for task in taken if states(run)[task] != "skipped"} == branches
+    assert run.state == run_state
+    assert states(run)["push_results"] == "success"
+    assert len(states(run)) <= 12
+    assert len(dag_world.results(f"{endpoint}_campaign")) == 60
+
+
+@pytest.mark.usefixtures("campaigns")
+def test_a_run_that_stopped_says_what_to_do_and_the_next_sends_the_rest(
+    dag_world: DagWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    dag_world.phonon.inject(Fault(Kind.CODE, code=212, times=None))
+    with caplog.at_level(logging.INFO):
+        first = dag_world.run("realtime_campaign")
+    assert dag_world.statuses("realtime_campaign") == {"pending": 60}
+
+    dag_world.phonon.clear_faults()
+    dag_world.run("realtime_campaign", at=first.logical_date)
+    assert dag_world.statuses("realtime_campaign") == {"accepted": 60}
+    dag_world.assert_books_agree("realtime_campaign")
+
+
+@pytest.mark.usefixtures("campaigns")
+def test_a_dry_run_sends_nothing_and_leaves_the_contacts_to_the_real_one(dag_world: DagWorld) -> None:
+    run = dag_world.run("bulk_campaign", conf={"dry_run": True})
+    assert dag_world.phonon.summary()["requests"] == 0
+    assert dag_world.statuses("bulk_campaign") == {"suppressed": 60}
+
+    dag_world.run("bulk_campaign", at=run.logical_date)
+    assert dag_world.statuses("bulk_campaign") == {"accepted": 60}
+
+
+@pytest.mark.usefixtures("campaigns")
+def test_a_limit_calls_the_first_and_names_the_others(dag_world: DagWorld) -> None:
+    dag_world.run("bulk_campaign", conf={"limit": 7})
+    assert dag_world.statuses("bulk_campaign") == {"accepted": 7, "suppressed": 53}
+    assert {row["reason"] for row in dag_world.results("bulk_campaign")} == {None, "over limit"}
+
+
+@pytest.mark.usefixtures("campaigns")
+def test_test_numbers_are_called_instead_of_the_contacts(dag_world: DagWorld) -> None:
+    run = dag_world.run("bulk_campaign", conf={"test_numbers": ["99999 88881", "+91 99999 88882"]})
+    calls = dag_world.phonon.accepted()
+    assert [(call.number_last4, call.api_version) for call in calls] == [("8881", "TEST"), ("8882", "TEST")]
+
+    dag_world.run("bulk_campaign", at=run.logical_date)
+    assert len(dag_world.phonon.accepted()) == 62
+
+
+@pytest.mark.usefixtures("campaigns")
+def test_no_number_and_no_secret_is_in_logs_xcoms_or_rendered_fields(
+    dag_world: DagWorld, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    dag_world.phonon.inject(Fault(Kind.CODE, code=205, message=f"bad 919999930001 {SECURITY_ID}", times=2))
+    with caplog.at_level(logging.DEBUG):
+        run = dag_world.run("bulk_campaign")
+    with create_session() as session:
+        xcoms = session.scalars(select(XComModel.value).where(XComModel.run_id == run.run_id)).all()
+    printed = capfd.readouterr()
+    text = "\n".join([*map(str, xcoms), caplog.text, printed.out, printed.err])
+    assert "by_status" in text
+    assert SECURITY_ID not in text
+    assert not re.findall(r"(?<!\d)(?:91)?99999\d{5}(?!\d)", text)
+
+
+@pytest.mark.usefixtures("campaigns")
+def test_the_push_emits_the_results_asset(dag_world: DagWorld) -> None:
+    dag_world.run("bulk_campaign")
+    (outlet,) = dag_named("bulk_campaign").get_task("push_results").outlets
+    assert outlet.uri == "phonon://bulk_campaign/results"
+
+
+def test_a_broken_file_is_a_dag_of_its_own_that_fails_with_the_error(dag_world: DagWorld, campaigns: Path) -> None:
+    (campaigns / "broken.yaml").write_text(_CAMPAIGN.format(name="broken", endpoint="bulkk"))
+    dag = dag_named("broken")
+    assert "invalid" in dag.tags
+    assert "endpoint" in dag.doc_md
+    assert dag_world.run("broken").state == "failed"
+    assert dag_world.run("bulk_campaign").state == "success"
+
+
+@pytest.mark.usefixtures("campaigns")
+def test_the_dag_has_the_tasks_labels_and_parameters_of_the_contract() -> None:
+    dag = dag_named("bulk_campaign")
+    assert set(dag.task_ids) >= {"extract_and_batch", "trigger_calls", "branch_on_response", "push_results"}
+    assert len(dag.task_ids) <= 12
+    assert set(dag.params) == {"dry_run", "limit", "test_numbers", "approve"}
+    labels = {dag.edge_info["branch_on_response"][task]["label"] for task in ("accepted", "top_up", "review_held")}
+    assert len(labels) == 3
+
+
+@pytest.mark.usefixtures("campaigns")
+def test_an_empty_query_is_a_success_with_no_calls(dag_world: DagWorld) -> None:
+    with duckdb.connect(str(dag_world.warehouse)) as connection:
+        connection.execute("DELETE FROM loans")
+    run = dag_world.run("bulk_campaign")
+    assert run.state == "success"
+    assert dag_world.results("bulk_campaign") == []

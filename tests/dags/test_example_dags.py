@@ -1,0 +1,51 @@
+"""Each example of the repository is run by Airflow, from warehouse to warehouse."""
+
+from __future__ import annotations
+
+import pytest
+from dag_world import DagWorld, states
+
+
+@pytest.mark.parametrize(
+    ("campaign", "endpoint", "rows"),
+    [("renewal_reminder", "bulk", 300), ("payment_nudge", "realtime", 36), ("service_feedback_hindi", "bulk", 200)],
+)
+def test_an_example_campaign_runs_and_its_books_agree(
+    dag_world: DagWorld, campaign: str, endpoint: str, rows: int
+) -> None:
+    run = dag_world.run(campaign)
+
+    assert run.state == "success"
+    assert len(states(run)) <= 12
+    assert states(run)["accepted"] == "success"
+    assert states(run)["top_up"] == "skipped"
+    dag_world.assert_books_agree(campaign)
+    results = dag_world.results(campaign)
+    assert len(results) == rows
+    assert {row["endpoint"] for row in results if row["status"] == "accepted"} == {endpoint}
+    assert dag_world.statuses(campaign)["accepted"] > rows * 0.8
+
+
+def test_hindi_values_and_alternates_arrive_unescaped(dag_world: DagWorld) -> None:
+    dag_world.run("service_feedback_hindi")
+
+    keys = [dict(call.keys) for call in dag_world.phonon.accepted()]
+    assert "आशा" in {key["$flow.key.Naam"] for key in keys}
+    assert all(key["$flow.key.ClientIdentifier"] for key in keys)
+
+
+def test_the_hand_written_dag_runs_and_counts_its_calls(dag_world: DagWorld) -> None:
+    run = dag_world.run("example_outbound_operator")
+
+    assert run.state == "success"
+    dag_world.assert_books_agree("welcome_calls")
+    assert dag_world.statuses("welcome_calls") == {"accepted": 40}
+
+
+def test_a_second_run_over_the_interval_calls_nobody(dag_world: DagWorld) -> None:
+    first = dag_world.run("payment_nudge")
+    calls = len(dag_world.phonon.accepted())
+    dag_world.run("payment_nudge", at=first.logical_date)
+
+    assert len(dag_world.phonon.accepted()) == calls
+    dag_world.assert_books_agree("payment_nudge")
