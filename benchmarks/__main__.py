@@ -1,4 +1,4 @@
-"""``make bench``: contacts through the real Dag to the stand-in Phonon without its rate limit, printed as a table."""
+"""``make bench``: contacts through the real Dag to a stand-in Phonon without a rate limit, printed as a table."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+
 from demo.world import PROJECT, World, summary_of
 
 _CAMPAIGN = "bench"
@@ -95,8 +96,8 @@ def _seed(warehouse: Path, contacts: int) -> None:
 def _task_seconds(world: World) -> tuple[dict[str, float], int]:
     with sqlite3.connect(world.airflow_home / "airflow.db") as connection:
         rows = connection.execute(
-            "SELECT task_id, (julianday(end_date) - julianday(start_date)) * 86400 FROM task_instance WHERE dag_id = ? "
-            "AND run_id = (SELECT run_id FROM dag_run WHERE dag_id = ? ORDER BY id DESC LIMIT 1)",
+            "SELECT task_id, (julianday(end_date) - julianday(start_date)) * 86400 FROM task_instance "
+            "WHERE dag_id = ? AND run_id = (SELECT run_id FROM dag_run WHERE dag_id = ? ORDER BY id DESC LIMIT 1)",
             (_CAMPAIGN, _CAMPAIGN),
         ).fetchall()
     return {task: seconds for task, seconds in rows if task in _TASKS}, len(rows)
@@ -110,8 +111,12 @@ def _print(measured: Sequence[Measured], contacts: int) -> None:
         print(f"{task:<22}{seconds:>9.1f}{contacts / seconds:>13,.0f}")
     whole = statistics.median(sum(each.seconds.values()) for each in measured)
     print(f"{'all three':<22}{whole:>9.1f}{contacts / whole:>13,.0f}")
-    print(f"{'first to last send':<22}{'':>9}{statistics.median(each.sending_a_second for each in measured):>13,.0f}")
-    print(f"\npeak memory of the process that ran every task: {max(each.peak_megabytes for each in measured):,.0f} MB")
+    print(
+        f"{'first to last send':<22}{'':>9}{statistics.median(each.sending_a_second for each in measured):>13,.0f}"
+    )
+    print(
+        f"\npeak memory of the process that ran every task: {max(each.peak_megabytes for each in measured):,.0f} MB"
+    )
     print(f"task instances: {max(each.tasks for each in measured)}")
 
 

@@ -17,8 +17,7 @@ def airflow_db() -> Path:
 
 @cache
 def _database() -> Path:
-    # Seconds of imports, which only tests that run Dags should pay for.
-    from airflow.utils.db import initdb
+    from airflow.utils.db import initdb  # noqa: PLC0415 - takes seconds, which only tests that run Dags should pay
 
     initdb()
     return Path(os.environ["AIRFLOW_HOME"]) / "airflow.db"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_NUMBER = re.compile(r"\d(?:[ -]?\d){6,}")
+_NUMBER = re.compile(r"\d(?:[ .()-]{0,2}\d){6,}")
 _SECRET = re.compile(r"[A-Za-z0-9]{32,}")
 
 

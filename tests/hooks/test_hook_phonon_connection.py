@@ -37,7 +37,12 @@ def test_a_connection_may_be_a_uri(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_connection_that_is_not_there_says_how_to_make_it() -> None:
     with pytest.raises(ConfigurationError) as told:
         _ = PhononHook("phonon_other").settings
-    parts = ["no connection 'phonon_other' for Phonon", "Admin > Connections", "AIRFLOW_CONN_PHONON_OTHER", "phonon"]
+    parts = [
+        "no connection 'phonon_other' for Phonon",
+        "Admin > Connections",
+        "AIRFLOW_CONN_PHONON_OTHER",
+        "phonon",
+    ]
     assert [part for part in parts if part not in str(told.value)] == []
     assert told.value.__suppress_context__
 

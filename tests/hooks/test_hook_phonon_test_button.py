@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 from api.certificates import certified
 from api.raw_server import Visit, serving
@@ -23,14 +22,15 @@ def test_it_connects_and_the_standin_sees_no_request(hook_of: HookOf, phonon: Ha
 
 
 def test_it_writes_no_byte(hook_of: HookOf) -> None:
-    received = []
-
-    def listen(visit: Visit) -> None:
-        received.append(visit._connection.recv(65_536))
-
-    with serving(listen) as server:
-        worked, _ = hook_of(bulk_url=server.url, realtime_url=server.url + "/realtime").test_connection()
-        server.await_visits()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+        base = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        worked, _ = hook_of(bulk_url=f"{base}/bulk", realtime_url=f"{base}/realtime").test_connection()
+        received = []
+        for _ in range(2):
+            connection, _ = listener.accept()
+            with connection:
+                received.append(connection.recv(65_536))
     assert worked
     assert received == [b"", b""]
 
@@ -39,12 +39,16 @@ def test_it_shakes_hands_over_tls_with_the_connections_ca_bundle_and_sends_no_he
     hook_of: HookOf, tmp_path: Path
 ) -> None:
     certificate = certified(tmp_path, host="127.0.0.1")
-    with serving(Visit.head, context=certificate.context) as server:
+
+    def listen(visit: Visit) -> None:
+        visit.head()
+
+    with serving(listen, context=certificate.context) as server:
         urls = {"bulk_url": server.url, "realtime_url": server.url}
         trusted = hook_of(**urls, verify=certificate.bundle).test_connection()
         stranger = hook_of(**urls).test_connection()
         server.await_visits()
-        assert server.heads == []
+    assert server.heads == []
     assert trusted[0]
     assert not stranger[0]
     assert "CERTIFICATE_VERIFY_FAILED" in stranger[1]
@@ -53,7 +57,9 @@ def test_it_shakes_hands_over_tls_with_the_connections_ca_bundle_and_sends_no_he
 def test_it_names_the_address_that_refuses(hook_of: HookOf, phonon: Handle, refusing_port: int) -> None:
     worked, text = hook_of(bulk_url=f"http://127.0.0.1:{refusing_port}/create").test_connection()
     assert not worked
-    assert f"127.0.0.1:{refusing_port} could not be connected to (ConnectionRefusedError: Connection refused)" in text
+    assert (
+        f"127.0.0.1:{refusing_port} could not be connected to (ConnectionRefusedError: Connection refused)" in text
+    )
     assert text.count("could not be connected to") == 1
     assert phonon.summary()["requests"] == 0
 

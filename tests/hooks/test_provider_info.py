@@ -9,9 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 from airflow.providers_manager import ProvidersManager
+from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 
 from phonon.api.connection import read_connection
 from phonon.errors import ConfigurationError
@@ -52,7 +53,9 @@ def test_the_form_has_exactly_the_keys_that_a_connection_may_have() -> None:
 
 def test_a_form_that_was_left_empty_is_a_good_connection() -> None:
     empty = dict.fromkeys(form())
-    assert read_connection("phonon_default", SECURITY_ID, empty) == read_connection("phonon_default", SECURITY_ID, {})
+    assert read_connection("phonon_default", SECURITY_ID, empty) == read_connection(
+        "phonon_default", SECURITY_ID, {}
+    )
 
 
 @pytest.mark.parametrize("key", ["api_version", "limit_unit"])
@@ -69,12 +72,13 @@ def test_the_project_announces_itself_to_airflow() -> None:
 
 def test_airflow_lists_the_connection_type_with_its_hook_and_form() -> None:
     manager = ProvidersManager()
-    hook = manager.hooks["phonon"]
+    manager.initialize_providers_hooks()
+    hook = ProvidersManagerTaskRuntime().hooks["phonon"]
     assert hook is not None
     assert hook.hook_class_name == f"{PhononHook.__module__}.{PhononHook.__qualname__}"
     assert (hook.hook_name, hook.connection_id_attribute_name) == ("Phonon", "phonon_conn_id")
     behaviour = manager.field_behaviours["phonon"]
     assert behaviour["relabeling"] == {"password": "Security id"}
-    assert sorted(behaviour["hidden-fields"]) == ["host", "login", "port", "schema"]
+    assert sorted(behaviour["hidden_fields"]) == ["host", "login", "port", "schema"]
     widgets = {name for name in manager.connection_form_widgets if name.startswith("extra__phonon__")}
     assert widgets == {f"extra__phonon__{key}" for key in form()}

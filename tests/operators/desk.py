@@ -57,7 +57,8 @@ class Desk:
     def __post_init__(self) -> None:
         with duckdb.connect(str(self.warehouse_file)) as connection:
             connection.execute(
-                "CREATE TABLE people AS SELECT 'C' || i AS id, '9199999' || lpad(CAST(i AS VARCHAR), 5, '0') AS mobile, "
+                "CREATE TABLE people AS SELECT 'C' || i AS id, "
+                "'9199999' || lpad(CAST(i AS VARCHAR), 5, '0') AS mobile, "
                 f"'Asha' AS name FROM range({PEOPLE}) t(i)"
             )
         self.mend()
@@ -87,7 +88,8 @@ class Desk:
     def sql(self, statement: str) -> list[tuple[Any, ...]]:
         """Run a statement in the warehouse."""
         with duckdb.connect(str(self.warehouse_file)) as connection:
-            return connection.execute(statement).fetchall()
+            rows: list[tuple[Any, ...]] = connection.execute(statement).fetchall()
+        return rows
 
     def context(self, run_id: str = "run-1", **params: object) -> dict[str, Any]:
         """What an operator is given of its run."""

@@ -58,7 +58,9 @@ def test_a_bad_argument_is_refused_by_its_name_with_what_is_expected(
 
 def test_every_bad_argument_is_told_at_once() -> None:
     with pytest.raises(ConfigurationError) as told:
-        PhononOutboundOperator(task_id="calls", **{**KEYS, "flow_id": "x", "numbers": [], "limit": -1, "endpint": "bulk"})
+        PhononOutboundOperator(
+            task_id="calls", **{**KEYS, "flow_id": "x", "numbers": [], "limit": -1, "endpint": "bulk"}
+        )
     assert [line.partition(":")[0] for line in str(told.value).splitlines()[1:]] == [
         "- limit",
         "- numbers",

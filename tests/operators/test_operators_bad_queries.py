@@ -120,7 +120,12 @@ TABLES = [
         "a column of another type",
         _results_with(lambda columns: columns.replace("status VARCHAR", "status INTEGER")),
         "DROP TABLE phonon_call_results",
-        ("phonon_call_results", "'warehouse'", "column status is INTEGER, expected VARCHAR", "Change it to VARCHAR"),
+        (
+            "phonon_call_results",
+            "'warehouse'",
+            "column status is INTEGER, expected VARCHAR",
+            "Change it to VARCHAR",
+        ),
     ),
     Table(
         "a missing column",

@@ -20,9 +20,7 @@ REFUSALS = [
         ["HTTP 403", "whitelist the egress IP"],
         id="HTTP 403 without a body",
     ),
-    pytest.param(
-        Fault(Kind.CODE, code=212), "top_up", ["Insufficient Balance", "top up the balance"], id="212"
-    ),
+    pytest.param(Fault(Kind.CODE, code=212), "top_up", ["Insufficient Balance", "top up the balance"], id="212"),
     pytest.param(
         Fault(Kind.CODE, code=202, message="Invalid Security ID"),
         "fix_configuration",
@@ -66,7 +64,11 @@ def test_an_unreachable_phonon_is_said_in_plain_words_and_nothing_is_sent(desk: 
         desk.connect_phonon(bulk_url=f"http://127.0.0.1:{port}/create")
         with pytest.raises(PhononTaskError) as told:
             desk.outbound()
-    parts = [f"could not be reached at http://127.0.0.1:{port}/create", "Check bulk_url and proxy", "'phonon_default'"]
+    parts = [
+        f"could not be reached at http://127.0.0.1:{port}/create",
+        "Check bulk_url and proxy",
+        "'phonon_default'",
+    ]
     parts += ["nothing was sent", f"{PEOPLE} calls are pending"]
     assert [part for part in parts if part not in str(told.value)] == []
     assert desk.phonon.summary()["requests"] == 0

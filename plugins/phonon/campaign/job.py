@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from logging import Logger
@@ -105,7 +106,9 @@ class CampaignJob:
         planner = Planner(self._ledger, rules, columns, run_id=run.run_id, log=self._log)
         warehouse = self._open_warehouse()
         warehouse.ensure_tables(campaign.results_table)
-        return planner.plan(run.interval_key, warehouse.read(sql, chunk_rows=_READ_ROWS))
+        # Closed whatever happens: a DuckDB file that is still held keeps the results from being pushed.
+        with closing(warehouse.read(sql, chunk_rows=_READ_ROWS)) as chunks:
+            return planner.plan(run.interval_key, chunks)
 
     def trigger_calls(self, settings: ConnectionSettings, make_transport: Callable[[], Transport]) -> Sent:
         """Send what may be sent of the interval."""
@@ -205,7 +208,7 @@ def stop_message(sent: Sent, conn_id: str, urls: Mapping[Endpoint, str], endpoin
     if sent.stopped is None:
         return ""
     stopped = sent.stopped
-    rest = f"{sent.pending} calls are pending. When it is mended, clear trigger_calls: that sends those and only those."
+    rest = f"{sent.pending} calls are pending. When it is mended, clear trigger_calls: that sends just those."
     if stopped.stop is Stop.UNREACHABLE:
         return (
             f"Phonon could not be reached at {urls[endpoint]} ({stopped.reason}); nothing was sent in these tries. "
@@ -213,8 +216,8 @@ def stop_message(sent: Sent, conn_id: str, urls: Mapping[Endpoint, str], endpoin
         )
     if stopped.stop is Stop.UNCLEAR:
         return (
-            f"Phonon gave no clear answer to one batch after another ({stopped.reason}). See which batches are held in "
-            f"review_held, and whether Phonon has a disturbance. {rest}"
+            f"Phonon gave no clear answer to one batch after another ({stopped.reason}). See in the results "
+            f"which calls are held, and whether Phonon has a disturbance. {rest}"
         )
     cure = CURE.get(Code(stopped.code)) if stopped.code is not None else None
     cure = cure or "have Phonon whitelist the egress IP of the Airflow workers"

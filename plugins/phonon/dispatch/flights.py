@@ -21,8 +21,10 @@ _MARGIN_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Moment:
-    """A moment of this process, on two clocks: the monotonic one stands still while the machine sleeps, and the
-    other one can be set."""
+    """A moment of this process, on two clocks.
+
+    The monotonic one stands still while the machine sleeps, and the other one can be set.
+    """
 
     monotonic: float = field(default_factory=time.monotonic)
     wall: float = field(default_factory=time.time)

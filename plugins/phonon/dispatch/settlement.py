@@ -114,7 +114,7 @@ def _answered(verdict: Verdict, answer: Answer | None) -> Answered:
 def _open_again(
     batch: Batch, past: Past, answered: Answered, reason: str, attempts: int, not_before: float
 ) -> Outcome:
-    """Leave a batch to be sent again: freely when all was refused, as unknown while ``on_unknown`` decides on it."""
+    """Leave a batch to be sent again: freely when all was refused, as unknown if ``on_unknown`` decides."""
     # Only real time is sure to refuse bytes that it answered with a failure and accepted all the same.
     unknown = past.has_silence or (past.may_be_accepted and batch.endpoint is not Endpoint.REALTIME)
     state = BatchState.UNKNOWN if unknown else BatchState.PENDING

@@ -23,12 +23,17 @@ def connection_of(conn_id: str, *, of: str, example: str) -> Any:
     :param of: what it is the connection of, for the error: "the warehouse".
     :param example: JSON of one that would do, for the error; without secrets.
 
-    Raises MissingConnectionError when there is none, ConfigurationError when what is there cannot be read.
+    Raises MissingConnectionError when there is none, ConfigurationError when what is there cannot or may not
+    be read.
     """
     try:
         connection = BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
         raise _missing(conn_id, of, example) from None
+    except PermissionError:  # Airflow's own kind of it, which names no cure
+        raise ConfigurationError(
+            f"Airflow does not let this task read connection {conn_id!r} of {of}. Allow it, or name another one."
+        ) from None
     extra_of(connection)
     return connection
 

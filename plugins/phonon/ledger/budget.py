@@ -22,8 +22,8 @@ WINDOW_SECONDS = 60.0
 _LOWEST_SHARE = 0.05
 _RECOVERY_A_SECOND = 0.2 / 60
 _DEFAULT_PAUSE_SECONDS = 5.0
-_LONGEST_PAUSE_SECONDS = 600.0
-"""An answer that asks for more is not believed: it would stop every campaign of the account for as long."""
+_LONGEST_PAUSE_SECONDS = 300.0
+"""However long a server asks for: an absurd ``Retry-After`` must not stop an endpoint for good."""
 
 
 @dataclass(frozen=True)

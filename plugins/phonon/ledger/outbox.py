@@ -345,8 +345,8 @@ def _add_child(connection: Connection, parent: Batch, child: Child, *, run_id: s
 def _read(row: Row[Any]) -> Batch:
     if row.frozen is None:
         raise LedgerError(
-            f"The frozen calls of batch {row.id} were erased, although it is {row.state}. Restore the ledger from a "
-            "backup, and treat what was sent since as unknown."
+            f"The frozen calls of batch {row.id} were erased, although it is {row.state}. Restore the ledger from "
+            "a backup, and treat what was sent since as unknown."
         )
     try:
         frozen = zlib.decompress(row.frozen)
@@ -354,7 +354,7 @@ def _read(row: Row[Any]) -> Batch:
         frozen = None
     if frozen is None or hashlib.sha256(frozen).hexdigest() != row.frozen_sha256:
         raise LedgerError(
-            f"The frozen calls of batch {row.id} changed in the ledger, so they must not be sent. Restore the ledger "
+            f"The frozen calls of batch {row.id} changed in the ledger and must not be sent. Restore the ledger "
             "from a backup, and treat what was sent since as unknown."
         )
     return Batch(

@@ -50,8 +50,8 @@ class Ledger:
         except SQLAlchemyError as error:
             said = str(getattr(error, "orig", None) or type(error).__name__).strip().splitlines()
             raise LedgerError(
-                f"The ledger at {self._place} failed: {masked(said[0]) if said else type(error).__name__}. Check the "
-                "connection phonon_ledger, and that the database is up, writable and has space."
+                f"The ledger at {self._place} failed: {masked(said[0]) if said else type(error).__name__}. Check "
+                "the connection phonon_ledger, and that the database is up, writable and has space."
             ) from None
 
     def now(self, connection: Connection) -> float:

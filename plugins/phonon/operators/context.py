@@ -10,7 +10,7 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from phonon.errors import ConfigurationError, PhononError
-from phonon.warehouse.failures import WrongTableError
+from phonon.warehouse.failures import QueryError, WrongTableError
 
 
 class PhononTaskError(AirflowException):  # type: ignore[misc] # Airflow's classes are untyped to mypy
@@ -47,7 +47,7 @@ def airflow_errors() -> Iterator[None]:
     """Turn our errors into Airflow's: one that a person has to mend is not tried again."""
     try:
         yield
-    except (ConfigurationError, WrongTableError) as error:
+    except (ConfigurationError, QueryError, WrongTableError) as error:
         raise AirflowFailException(str(error)) from None
     except PhononError as error:
         raise PhononTaskError(str(error)) from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from traceback import clear_frames
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
@@ -87,9 +86,7 @@ class PhononOutboundOperator(CampaignOperator):
             try:
                 self.extract_and_batch(run, self.contacts)
                 summary = self.trigger_calls(run)
-            except BaseException as error:
-                # What failed may still hold the query's connection, and a DuckDB file takes no second one.
-                clear_frames(error.__traceback__)
+            except BaseException:
                 self._push_what_there_is(run)
                 raise
             counts = self.push_results(run, outcome_of(summary))

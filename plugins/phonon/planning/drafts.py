@@ -34,19 +34,21 @@ def drafts_of(
     valid = cleaned.valid
     texts = [valid[variable_column(name)].tolist() for name in columns.variables]
     variables = zip(*texts, strict=True) if texts else [()] * len(valid)
+    start_at = valid["start_at"]
     drafts, rejects = [], []
     rows = zip(
         valid["row"].tolist(),
         valid["contact_id"].tolist(),
         valid["numbers"].tolist(),
         valid["number_last4"].tolist(),
-        valid["start_at"].tolist(),
+        # Each kind of column has a null of its own (NaT, NaN, NA), and all mean the campaign's own start.
+        start_at.where(start_at.notna(), None).tolist(),
         variables,
         strict=True,
     )
-    for row, contact_id, numbers, last4, start_at, values in rows:
+    for row, contact_id, numbers, last4, asked, values in rows:
         try:
-            start = starts.of(start_at)
+            start = starts.of(asked)
         except NotATimeError as error:
             rejects.append(Reject(first_row + row, contact_id, CallStatus.INVALID, f"start_at: {error}"))
         else:

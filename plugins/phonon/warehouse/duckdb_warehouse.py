@@ -8,7 +8,7 @@ frame: a process that writes meanwhile waits, and one that reads slowly makes ot
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ class DuckDBWarehouse(Warehouse):
         super().__init__(hook, conn_id=conn_id)
         self._lock_wait_seconds = lock_wait_seconds
 
-    def read(self, sql: str, *, chunk_rows: int) -> Iterator[pd.DataFrame]:
+    def read(self, sql: str, *, chunk_rows: int) -> Generator[pd.DataFrame, None, None]:
         """As Warehouse.read. The file is open read-only, for this process and others, while frames are taken."""
         check_chunk_rows(chunk_rows)
         with closing(self._connect(read_only=True)) as connection:

@@ -29,6 +29,10 @@ class WrongTableError(WarehouseError):
     """A table that is there cannot take what is written to it; the text names the column and the cure."""
 
 
+class QueryError(WarehouseError):
+    """The database does not understand a statement, or something that it names is not there."""
+
+
 @contextmanager
 def reported(conn_id: str, action: str, cure: str) -> Iterator[None]:
     """Turn a driver's error into a WarehouseError; every other error passes.
@@ -43,9 +47,8 @@ def reported(conn_id: str, action: str, cure: str) -> Iterator[None]:
     except Exception as error:
         if not _is_of_a_driver(error):
             raise
-        raise WarehouseError(
-            f"The warehouse {conn_id!r} failed while {action}: {database_message(error)} {cure}"
-        ) from None
+        kind = QueryError if _is_wrong_statement(error) else WarehouseError
+        raise kind(f"The warehouse {conn_id!r} failed while {action}: {database_message(error)} {cure}") from None
 
 
 @contextmanager
@@ -80,6 +83,10 @@ def database_message(error: Exception) -> str:
 def _is_of_a_driver(error: Exception) -> bool:
     """PEP 249: whatever the driver, its errors descend from a class of that name."""
     return any(ancestor.__name__ in {"Error", "DatabaseError"} for ancestor in type(error).__mro__)
+
+
+def _is_wrong_statement(error: Exception) -> bool:
+    return any(ancestor.__name__ == "ProgrammingError" for ancestor in type(error).__mro__)
 
 
 def _names_values(error: Exception) -> bool:

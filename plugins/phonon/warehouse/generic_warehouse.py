@@ -6,7 +6,7 @@ written with executemany. Whether a transaction covers both the delete and the i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class GenericWarehouse(Warehouse):
     """A database that has an Airflow hook and no file of its own here."""
 
-    def read(self, sql: str, *, chunk_rows: int) -> Iterator[pd.DataFrame]:
+    def read(self, sql: str, *, chunk_rows: int) -> Generator[pd.DataFrame, None, None]:
         """As Warehouse.read, as far as the driver streams."""
         check_chunk_rows(chunk_rows)
         with closing(self._connect()) as connection, closing(connection.cursor()) as cursor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import closing
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -37,7 +37,7 @@ _SHAPES = {"v": "a view", "m": "a materialized view", "f": "a foreign table", "S
 class PostgresWarehouse(Warehouse):
     """A PostgreSQL database, opened through Airflow's PostgresHook."""
 
-    def read(self, sql: str, *, chunk_rows: int) -> Iterator[pd.DataFrame]:
+    def read(self, sql: str, *, chunk_rows: int) -> Generator[pd.DataFrame, None, None]:
         """As Warehouse.read, in one read-only transaction with a cursor of the server."""
         check_chunk_rows(chunk_rows)
         with closing(self._connect()) as connection, closing(_server_cursor(connection)) as cursor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import AbstractContextManager, closing
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -43,7 +43,7 @@ class Warehouse(ABC):
         self._conn_id = conn_id
 
     @abstractmethod
-    def read(self, sql: str, *, chunk_rows: int) -> Iterator[pd.DataFrame]:
+    def read(self, sql: str, *, chunk_rows: int) -> Generator[pd.DataFrame, None, None]:
         """Yield the rows of a query in frames of at most ``chunk_rows``, in constant memory.
 
         There is at least one frame, with its columns and no row if the query has none. Columns hold the driver's
