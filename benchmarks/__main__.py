@@ -112,7 +112,7 @@ def _print(measured: Sequence[Measured], contacts: int) -> None:
     whole = statistics.median(sum(each.seconds.values()) for each in measured)
     print(f"{'all three':<22}{whole:>9.1f}{contacts / whole:>13,.0f}")
     print(
-        f"{'first to last send':<22}{'':>9}{statistics.median(each.sending_a_second for each in measured):>13,.0f}"
+        f"{'send to last answer':<22}{'':>9}{statistics.median(each.sending_a_second for each in measured):>13,.0f}"
     )
     print(
         f"\npeak memory of the process that ran every task: {max(each.peak_megabytes for each in measured):,.0f} MB"

@@ -24,6 +24,7 @@ def example_outbound_operator() -> None:
     """Welcome new customers."""
     welcome = PhononOutboundOperator(
         task_id="welcome_calls",
+        name="welcome_calls",
         contacts="SELECT customer_id, first_name, mobile FROM new_customers",
         contact_id="customer_id",
         numbers=["mobile"],

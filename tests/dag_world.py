@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 from airflow.dag_processing.dagbag import DagBag
+
 from demo.world import PROJECT
 from simulator.running import Handle
 

@@ -41,9 +41,7 @@ def main() -> int:
     for problem in problems:
         print(f"The books disagree: {problem}")
     if not problems:
-        print(
-            "The books agree: every contact has one status, and Phonon accepted exactly the accepted calls, once each."
-        )
+        print("The books agree: every contact has one status; Phonon accepted just the accepted calls, once each.")
     return 1 if problems else 0
 
 
@@ -57,7 +55,7 @@ def _print(books: Books, summary: dict[str, object], warehouse: Path) -> None:
         print(f"{code:<18}{count:>10,}")
     print(
         f"\n{books.requests:,} requests, {books.calls_a_second:,.0f} calls a second while sending, "
-        f"{books.tasks} task instances; the stand-in counted {summary['accepted_calls']:,} accepted calls."
+        f"{books.tasks} task instances.\nThe stand-in counted {summary['accepted_calls']:,} accepted calls."
     )
     print(f"The results table is phonon_call_results in {warehouse.relative_to(PROJECT)} (DuckDB).")
 

@@ -70,7 +70,7 @@ def disagreements(books: Books, accepted: Counter[str], *, contacts: int, most_t
 
 
 def _most_common(reasons: Counter[str]) -> str:
-    return ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common(4) if reason)
+    return ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common(3) if reason)
 
 
 def _task_instances(world: World, campaign: str) -> int:

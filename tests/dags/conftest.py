@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
+
 from dag_world import DagWorld
 from demo.seed import seed
 from simulator import Settings

@@ -10,9 +10,10 @@ import duckdb
 import pytest
 from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
+from sqlalchemy import select
+
 from dag_world import SECURITY_ID, DagWorld, dag_named, states
 from simulator import Fault, Kind, When
-from sqlalchemy import select
 
 _CAMPAIGN = """
 name: {name}

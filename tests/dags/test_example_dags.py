@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from dag_world import DagWorld, states
 
 

@@ -29,8 +29,8 @@ from planning.windows import ALWAYS
 
 _RULES = SendingRules(
     window=ALWAYS,
-    limits={endpoint: LIMIT for endpoint in Endpoint},
-    on_unknown={endpoint: UnknownPolicy.RESEND for endpoint in Endpoint},
+    limits=dict.fromkeys(Endpoint, LIMIT),
+    on_unknown=dict.fromkeys(Endpoint, UnknownPolicy.RESEND),
 )
 _NAMES = st.lists(st.sampled_from("abcdefghij"), min_size=1, max_size=4, unique=True)
 _REFUSALS = (Code.INVALID_CONTACT_NUMBER, Code.NO_MASK_AVAILABLE, Code.INSUFFICIENT_BALANCE, Code.TOO_MANY_REQUESTS)

@@ -74,8 +74,13 @@ def test_a_connection_that_was_ended_by_the_server_is_replaced(postgres_server: 
 
 
 def test_what_fails_in_a_transaction_leaves_nothing_behind(ledger: Ledger) -> None:
-    with pytest.raises(ZeroDivisionError), ledger.transaction() as connection:
-        connection.execute(insert(meta).values(name="half", value="done"))
-        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError):
+        _write_and_fail(ledger)
     with ledger.transaction() as connection:
         assert connection.execute(meta.select().where(meta.c.name == "half")).all() == []
+
+
+def _write_and_fail(ledger: Ledger) -> None:
+    with ledger.transaction() as connection:
+        connection.execute(insert(meta).values(name="half", value="done"))
+        raise ZeroDivisionError

@@ -82,7 +82,7 @@ def test_good_arguments_go_to_the_campaign_and_those_of_airflow_to_airflow() -> 
             owner="growth",
             outlets=[other],
         )
-    assert task.campaign.name == "calls"
+    assert task.campaign.name == "dag.calls"
     assert str(task.campaign.calling_window.open) == "10:00:00"
     assert task.campaign.limits.per_number is None
     assert (task.retries, task.owner) == (4, "growth")

@@ -29,13 +29,11 @@ QUERIES = [
         "syntax error",
         {"contacts": "SELECT id, mobile, name FORM people WHERE mobile = '919999900001'"},
         ("'warehouse' failed while reading", "syntax error", "Check the query"),
-        PhononTaskError,
     ),
     Case(
         "missing table",
         {"contacts": "SELECT id, mobile, name FROM peeple"},
         ("'warehouse' failed while reading", "peeple", '"people"', "Check the query"),
-        PhononTaskError,
     ),
     Case(
         "an error at some row",

@@ -58,6 +58,10 @@ def _plan(
     return Planner(ledger, replace(_RULES, **rules), columns, run_id=run_id, log=log).plan(key, chunks)
 
 
+def _broken() -> pd.DataFrame:
+    raise ConnectionError
+
+
 def _rows(ledger: Ledger, interval_id: int) -> list[dict[str, Any]]:
     return [row for chunk in result_rows(ledger, interval_id, chunk_rows=1000) for row in chunk]
 
@@ -141,12 +145,8 @@ def test_a_run_that_is_tried_again_does_not_exceed_its_limit(ledger: Ledger, opt
 
 
 def test_a_query_that_fails_before_its_first_rows_plans_nothing(ledger: Ledger) -> None:
-    def failing() -> Iterator[pd.DataFrame]:
-        raise ConnectionError
-        yield
-
     with pytest.raises(ConnectionError):
-        _plan(ledger, failing())
+        _plan(ledger, (_broken() for _ in range(1)))
     assert _plan(ledger, []).rows_read == 0
 
 

@@ -203,12 +203,13 @@ class CampaignJob:
         return self._warehouse
 
 
-def stop_message(sent: Sent, conn_id: str, urls: Mapping[Endpoint, str], endpoint: Endpoint) -> str:
-    """Say why a run stopped, how many calls are pending and what to do."""
+def stop_message(sent: Sent, campaign: Campaign, urls: Mapping[Endpoint, str], *, task_id: str) -> str:
+    """Say why a run stopped, how many calls are pending and what to do. ``task_id``: the task that sends."""
+    conn_id, endpoint = campaign.phonon_conn_id, campaign.endpoint
     if sent.stopped is None:
         return ""
     stopped = sent.stopped
-    rest = f"{sent.pending} calls are pending. When it is mended, clear trigger_calls: that sends just those."
+    rest = f"{sent.pending} calls are pending. When it is mended, clear {task_id}: that sends those and only those."
     if stopped.stop is Stop.UNREACHABLE:
         return (
             f"Phonon could not be reached at {urls[endpoint]} ({stopped.reason}); nothing was sent in these tries. "

@@ -41,12 +41,13 @@ class RunFigures:
     bytes: int
     first_sent_at: float | None
     last_sent_at: float | None
+    last_answer_at: float | None
     highest_in_any_minute: int
 
     @property
     def seconds(self) -> float:
-        """From the first send to the last."""
-        return (self.last_sent_at or 0.0) - (self.first_sent_at or 0.0)
+        """From the first send to the last answer."""
+        return (self.last_answer_at or self.last_sent_at or 0.0) - (self.first_sent_at or 0.0)
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def run_figures(connection: Connection, interval_id: int, run_id: str) -> RunFig
         )
     ).one()
     sent = connection.execute(
-        select(sends.c.started_at, sends.c.calls, sends.c.bytes)
+        select(sends.c.started_at, sends.c.answered_at, sends.c.calls, sends.c.bytes)
         .join(batches, batches.c.id == sends.c.batch_id)
         .where(batches.c.interval_id == interval_id, sends.c.run_id == run_id)
         .order_by(sends.c.started_at)
@@ -127,6 +128,7 @@ def run_figures(connection: Connection, interval_id: int, run_id: str) -> RunFig
         bytes=sum(row.bytes for row in sent),
         first_sent_at=times[0] if times else None,
         last_sent_at=times[-1] if times else None,
+        last_answer_at=max((row.answered_at for row in sent if row.answered_at is not None), default=None),
         highest_in_any_minute=_highest([(row.started_at, row.calls) for row in sent]),
     )
 

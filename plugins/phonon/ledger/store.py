@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from phonon.errors import LedgerError, masked
 from phonon.ledger.migration import migrate
@@ -87,9 +89,20 @@ def _engine(url: URL) -> Engine:
 
 def _configure_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # _begin_sqlite begins transactions, not the driver
-    connection.execute("PRAGMA journal_mode = WAL")
+    # Of two that make a new file WAL at once, SQLite fails one without waiting.
+    waiting = Retrying(
+        retry=retry_if_exception(_is_locked),
+        stop=stop_after_delay(_LOCK_WAIT_SECONDS),
+        wait=wait_random(0.01, 0.1),
+        reraise=True,
+    )
+    waiting(connection.execute, "PRAGMA journal_mode = WAL")
     # A committed SENDING must survive a power cut: what was sent after it cannot be unsent.
     connection.execute("PRAGMA synchronous = FULL")
+
+
+def _is_locked(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
 
 
 def _begin_sqlite(connection: Connection) -> None:

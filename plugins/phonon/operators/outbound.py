@@ -24,7 +24,8 @@ class PhononOutboundOperator(CampaignOperator):
     calls nobody twice. The keyword arguments are the keys of a campaign file; those of Airflow's own
     (``owner``, ``start_date``) go to Airflow.
 
-    :param name: name of the campaign, under which contacts are claimed. Default: the task's id.
+    :param name: name of the campaign, under which contacts are claimed. Default: the ids
+        of Dag and task, with a dot between.
     :param contacts: SQL of the contacts query, templated; or the path of an ``.sql`` file, found as Airflow
         finds template files.
     :param contact_id: column that names the contact.
@@ -72,8 +73,11 @@ class PhononOutboundOperator(CampaignOperator):
             task_id=task_id,
             problems=wrong_start(dry_run=dry_run, limit=limit, test_numbers=test_numbers),
         )
-        outlets = [*(airflows.pop("outlets", None) or ()), results_asset(campaign.name)]
-        super().__init__(campaign=campaign, task_id=task_id, outlets=outlets, **airflows)
+        super().__init__(campaign=campaign, task_id=task_id, **airflows)
+        if name is None and self.has_dag():
+            # Two Dags may have a task of the same name, and must not take each other's contacts for called.
+            self.campaign = campaign.model_copy(update={"name": f"{self.dag_id}.{self.task_id}"})
+        self.outlets.append(results_asset(self.campaign.name))
         self.contacts = contacts
         self.dry_run_only = dry_run
         self.limit = limit

@@ -89,9 +89,7 @@ class CampaignOperator(BaseOperator):  # type: ignore[misc] # Airflow's classes 
         hook = PhononHook(self.campaign.phonon_conn_id)
         with self.job(run, warehouse=False) as job:
             sent = job.trigger_calls(hook.settings, hook.transport)
-        message = stop_message(sent, self.campaign.phonon_conn_id, hook.settings.urls, self.campaign.endpoint)
-        # In a task group, or as one task for a whole campaign, the task to clear has another name.
-        message = message.replace(f"clear {TRIGGER_CALLS}:", f"clear {self.task_id}:")
+        message = stop_message(sent, self.campaign, hook.settings.urls, task_id=self.task_id)
         if sent.stopped is not None and sent.stopped.stop.value not in {TOP_UP, FIX_CONFIGURATION}:
             raise StoppedSendingError(message)
         return _summary(self.campaign.name, run.interval_key, sent, message)
