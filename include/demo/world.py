@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -46,7 +45,6 @@ class World:
         for file in (self.warehouse, self.ledger):
             for path in file.parent.glob(file.name + "*"):
                 path.unlink()
-        shutil.rmtree(self.airflow_home / "logs", ignore_errors=True)
 
     def environment(self, phonon_url: str, *, phonon: Mapping[str, object] | None = None) -> dict[str, str]:
         """Environment variables for Airflow's commands. ``phonon``: more of the Phonon connection's extra."""
@@ -62,7 +60,6 @@ class World:
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
             "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
-            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "AIRFLOW_CONN_PHONON_DEFAULT": json.dumps(
                 {
                     "conn_type": "phonon",

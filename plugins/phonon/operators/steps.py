@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -62,6 +63,7 @@ class CampaignOperator(BaseOperator):  # type: ignore[misc] # Airflow's classes 
             yield CampaignJob(self.campaign, run, ledger=ledger, warehouse=opened, log=self.log)
         finally:
             ledger.close()
+            self.log.info("Peak memory of this process: %d MB", _peak_megabytes())
 
     def extract_and_batch(self, run: Run, sql: str) -> dict[str, Any]:
         """Plan the calls of the interval; gives ids and counts."""
@@ -212,6 +214,13 @@ def _summary(campaign: str, interval_key: str, sent: Sent, message: str) -> dict
             for batch in sent.held[:_SHOWN_BATCHES]
         ],
     }
+
+
+def _peak_megabytes() -> int:
+    import resource  # noqa: PLC0415 - not on every system that can read a Dag file
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // (1024 * 1024) if sys.platform == "darwin" else peak // 1024
 
 
 def _listed(counts: Mapping[str, int]) -> str:
