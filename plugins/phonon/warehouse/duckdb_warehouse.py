@@ -30,7 +30,7 @@ from phonon.warehouse.warehouse import SqlHook, Warehouse
 
 _LOCK_WAIT_SECONDS = 60.0
 _LONGEST_PAUSE_SECONDS = 2.0
-_WRITING_MEMORY = "256MB"
+_WRITING_MEMORY = "128MB"
 # The first comes from another process, the second from another connection of this one.
 _HELD = ("Could not set lock on file", "different configuration than existing connections")
 
