@@ -248,3 +248,14 @@ def test_a_sender_that_waited_long_for_the_budget_does_not_send(
     assert campaign.phonon is not None
     assert campaign.phonon.summary()["requests"] == 0
     assert campaign.statuses() == {"pending": 2}
+
+
+@only_sqlite
+def test_an_endless_429_stops_the_run_and_leaves_the_calls_pending(new_campaign: NewCampaign) -> None:
+    campaign = new_campaign([3])
+    assert campaign.phonon is not None
+    campaign.phonon.inject(Fault(Kind.STATUS, status=429, headers={"Retry-After": "0"}, times=None))
+    stopped = campaign.send(campaign.plan(), max_throttled=2)
+    assert stopped is not None
+    assert "429" in stopped.reason
+    assert campaign.statuses() == {"pending": 3}

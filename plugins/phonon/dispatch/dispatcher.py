@@ -49,7 +49,7 @@ class Stop(StrEnum):
     UNREACHABLE = "unreachable"
     """Connections failed again and again; nothing was sent in them."""
     UNCLEAR = "unclear"
-    """One batch after another had no clear answer."""
+    """One batch after another had no clear answer, or was above the limit."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,7 @@ class Dispatcher:
         self._landed: list[tuple[Batch, Exchange]] = []
         self._alone = True  # the first batch proves that the configuration works, before the others follow
         self._unclear = 0
+        self._throttled = 0
         self._unreachable = 0
         self._quiet_until = 0.0
 
@@ -207,6 +208,9 @@ class Dispatcher:
 
     def _learn(self, settled: Sequence[Settlement], now: float) -> None:
         """Adapt to what the answers say about the other side as a whole."""
+        self._throttled = self._throttled + 1 if all(each.kind is Kind.THROTTLED for each in settled) else 0
+        if self._throttled >= self._rules.max_throttled:
+            self._stop(Stopped(Stop.UNCLEAR, settled[-1].outcome.reason or ""))
         for each in settled:
             outcome, kind = each.outcome, each.kind
             if kind is None:

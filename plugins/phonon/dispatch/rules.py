@@ -36,5 +36,7 @@ class SendingRules:
     """Sends of the same bytes, those above the limit and those that never left not counted."""
     max_unclear: int = 10
     """Batches in a row, sent one at a time, without a clear answer before the run gives up."""
+    max_throttled: int = 20
+    """Rounds of answers in a row that were all above the limit, before the run gives up."""
     max_unreachable: int = 5
     """Failed tries to connect, with a backoff between them, before the run gives up."""
