@@ -86,7 +86,7 @@ def test_good_arguments_go_to_the_campaign_and_those_of_airflow_to_airflow() -> 
     assert str(task.campaign.calling_window.open) == "10:00:00"
     assert task.campaign.limits.per_number is None
     assert (task.retries, task.owner) == (4, "growth")
-    assert [asset.uri for asset in task.outlets] == [other.uri, "phonon://calls/results"]
+    assert [asset.uri for asset in task.outlets] == [other.uri, "phonon://dag.calls/results"]
 
 
 def test_the_query_is_all_that_airflow_renders_and_stores() -> None:
