@@ -56,7 +56,7 @@ class HeldBatch:
 
     id: int
     calls: int
-    sent_at: float | None
+    sent_at: datetime | None
     request_id: str | None
     reason: str
 
@@ -139,7 +139,9 @@ def held_batches(connection: Connection, interval_id: int) -> list[HeldBatch]:
         select(batches).where(batches.c.interval_id == interval_id, batches.c.calls > 0).order_by(batches.c.id)
     )
     return [
-        HeldBatch(row.id, row.calls, row.sent_at, row.request_id, row.reason or "sent, no answer recorded yet")
+        HeldBatch(
+            row.id, row.calls, _datetime(row.sent_at), row.request_id, row.reason or "sent, no answer recorded yet"
+        )
         for row in rows
         if row.state != BatchState.SPLIT and call_status(BatchState(row.state), Past(row.past)) is CallStatus.HELD
     ]

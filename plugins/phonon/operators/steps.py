@@ -207,7 +207,7 @@ def _summary(campaign: str, interval_key: str, sent: Sent, message: str) -> dict
             {
                 "batch_id": batch.id,
                 "calls": batch.calls,
-                "sent_at": batch.sent_at,
+                "sent_at": batch.sent_at.isoformat() if batch.sent_at else None,
                 "request_id": batch.request_id,
                 "reason": batch.reason,
             }
