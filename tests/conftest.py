@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["airflow_home", "postgres_server"]
+pytest_plugins = ["airflow_home", "ledgers", "postgres_server"]
 
 _PROJECT = Path(__file__).resolve().parent.parent
 _HOME = Path(tempfile.mkdtemp(prefix="phonon-test-"))

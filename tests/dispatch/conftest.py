@@ -2,25 +2,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL
 
 from dispatch.sending import Campaign, RunningClock
 from phonon.dispatch import points
 from simulator import Settings
 from simulator.running import running
-from trial import sqlite_url
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> URL:
-    """A new, empty ledger on each of the two databases."""
-    if request.param == "sqlite":
-        return sqlite_url(tmp_path)
-    return make_url(request.getfixturevalue("postgres_server").url)
 
 
 @pytest.fixture

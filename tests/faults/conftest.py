@@ -5,19 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL
 
 from simulator import Settings
 from simulator.running import running
-from trial import Trial, sqlite_url
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> URL:
-    """A new, empty ledger on each of the two databases."""
-    if request.param == "sqlite":
-        return sqlite_url(tmp_path)
-    return make_url(request.getfixturevalue("postgres_server").url)
+from trial import Trial
 
 
 @pytest.fixture

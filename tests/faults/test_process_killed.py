@@ -6,8 +6,11 @@ import signal
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import func, select
 
 from phonon.dispatch.points import Point
+from phonon.ledger.schema import calls
+from phonon.ledger.store import Ledger
 from trial import Trial, leaks
 
 
@@ -39,12 +42,23 @@ def test_a_killed_sender_is_taken_over_without_calling_anyone_twice(
         assert statuses["held"] <= 4 * 10
 
 
-def test_a_killed_planner_is_taken_over_and_plans_nobody_twice(new_trial: Callable[..., Trial]) -> None:
-    trial = new_trial()
-    trial.extract("run-1")
-    planned = trial.extract("run-1")
-    assert (planned.planned, planned.already_planned) == (0, trial.contacts)
-    trial.trigger("run-1")
-    trial.push("run-1")
-    trial.assert_books_agree()
-    assert trial.statuses() == {"accepted": trial.contacts}
+def test_a_killed_planner_is_taken_over_and_plans_the_rest_once(new_trial: Callable[..., Trial]) -> None:
+    trial = new_trial(contacts=50_000)
+    ledger = Ledger(trial.ledger_url)
+    process = trial.process("extract", "run-1")
+    while not _claimed(ledger):  # until the first chunk is committed; four are left
+        assert process.process.is_alive()
+    process.process.kill()
+    assert process.finish()[0] == -signal.SIGKILL
+
+    planned = trial.extract("run-2")
+
+    assert planned.already_planned > 0
+    assert planned.planned > 0
+    assert planned.already_planned + planned.planned == trial.contacts == _claimed(ledger)
+    ledger.close()
+
+
+def _claimed(ledger: Ledger) -> int:
+    with ledger.transaction(read_only=True) as connection:
+        return connection.execute(select(func.count()).select_from(calls)).scalar_one()

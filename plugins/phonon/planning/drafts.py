@@ -26,6 +26,10 @@ class Draft:
     variables: tuple[str, ...]
     number_hashes: tuple[int, ...] = ()
 
+    def suppressed(self, reason: str) -> Reject:
+        """Reject the contact because a rule forbids the call."""
+        return Reject(self.row_number, self.contact_id, CallStatus.SUPPRESSED, reason, self.number_last4)
+
 
 def drafts_of(
     cleaned: CleanContacts, columns: ContactColumns, starts: StartTimes, first_row: int

@@ -10,7 +10,6 @@ from datetime import datetime, time, timedelta
 from sqlalchemy import Connection
 
 from phonon.ledger.claims import Reject, count_uses
-from phonon.ledger.states import CallStatus
 from phonon.ledger.store import Ledger
 from phonon.planning.drafts import Draft
 from phonon.planning.rules import PlanningRules
@@ -57,7 +56,7 @@ class FrequencyLimit:
         for draft in drafts:
             free = [number for number in draft.numbers if uses.get(hashes[number], 0) < self._limit.calls]
             if not free:
-                rejects.append(_suppressed(draft, self._reason()))
+                rejects.append(draft.suppressed(self._reason()))
                 continue
             used = tuple(hashes[number] for number in free)
             _count(uses, used)
@@ -79,7 +78,3 @@ class FrequencyLimit:
 def _count(uses: dict[int, int], number_hashes: Sequence[int]) -> None:
     for number_hash in number_hashes:
         uses[number_hash] = uses.get(number_hash, 0) + 1
-
-
-def _suppressed(draft: Draft, reason: str) -> Reject:
-    return Reject(draft.row_number, draft.contact_id, CallStatus.SUPPRESSED, reason, draft.number_last4)

@@ -120,7 +120,7 @@ class Planner:
         encoded = self._encode(drafts, rejects, interval_key)
         admitted = len(encoded)
         if self._rules.dry_run:
-            rejects += [_suppressed(each.draft, "dry run") for each in encoded]
+            rejects += [each.draft.suppressed("dry run") for each in encoded]
             encoded = []
         claims.add_rejects(connection, plan, rejects)
         batches = self._freeze(connection, plan, encoded, now.timestamp())
@@ -145,11 +145,11 @@ class Planner:
             room = max(
                 0, rules.max_calls - claims.count_claimed(connection, plan) - (admitted if rules.dry_run else 0)
             )
-            rejects += [_suppressed(draft, "over max_calls") for draft in drafts[room:]]
+            rejects += [draft.suppressed("over max_calls") for draft in drafts[room:]]
             drafts = drafts[:room]
         if rules.limit is not None:
             room = max(0, rules.limit - self._planned_before - admitted)
-            rejects += [_suppressed(draft, "over limit") for draft in drafts[room:]]
+            rejects += [draft.suppressed("over limit") for draft in drafts[room:]]
             drafts = drafts[:room]
         return drafts
 
@@ -159,7 +159,7 @@ class Planner:
         if not numbers:
             return drafts
         left = numbers[self._planned_before + admitted :]
-        rejects += [_suppressed(draft, "test run") for draft in drafts[len(left) :]]
+        rejects += [draft.suppressed("test run") for draft in drafts[len(left) :]]
         return [
             replace(draft, numbers=[number], number_last4=number[-4:])
             for draft, number in zip(drafts, left, strict=False)
@@ -219,7 +219,3 @@ class Planner:
             planned.suppressed,
             planned.already_planned,
         )
-
-
-def _suppressed(draft: Draft, reason: str) -> Reject:
-    return Reject(draft.row_number, draft.contact_id, CallStatus.SUPPRESSED, reason, draft.number_last4)

@@ -1,3 +1,5 @@
+"""New, empty ledgers for tests, on each of the two databases."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -13,7 +15,7 @@ from trial import sqlite_url
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> URL:
-    """A new, empty ledger on each of the two databases."""
+    """Where a new, empty ledger is, on each of the two databases."""
     if request.param == "sqlite":
         return sqlite_url(tmp_path)
     return make_url(request.getfixturevalue("postgres_server").url)
