@@ -70,7 +70,7 @@ class _Body:
         self._content = io.BytesIO(content)
         self._length = len(content)
         self._last_start = time.monotonic() + timeout.connect
-        self._timer = threading.Timer(timeout.read, self._end)
+        self._timer = threading.Timer(timeout.read, self.end)
         self._timer.daemon = True
         self.connection: HTTPConnection | None = None
         self._socket: socket.socket | None = None
@@ -87,7 +87,7 @@ class _Body:
     def read(self, size: int = -1) -> bytes:
         if not self.asked_for:
             # Several addresses, or a proxy, can take longer to connect to than the timeout of one try.
-            if time.monotonic() > self._last_start:
+            if self.late or time.monotonic() > self._last_start:
                 raise TimeoutError
             self.asked_for = True
             self._socket = self.connection.sock if self.connection else None
@@ -97,7 +97,7 @@ class _Body:
     def close(self) -> None:
         self._timer.cancel()
 
-    def _end(self) -> None:
+    def end(self) -> None:
         self.late = True
         if self._socket is not None:
             # Closing a socket would not wake the thread that waits for it.
@@ -128,6 +128,7 @@ class Transport:
     def __init__(self, session: requests.Session, urls: Mapping[Endpoint, str], timeout: Timeout) -> None:
         self._session = session
         self._urls = dict(urls)
+        self._bodies: set[_Body] = set()
         self.timeout = timeout
 
     def post(self, endpoint: Endpoint, content: bytes, *, may_start: Callable[[], bool]) -> Exchange:
@@ -139,12 +140,20 @@ class Transport:
         if not may_start():
             return NotSent("the sender was suspended for too long before it could send")
         with closing(_Body(content, self.timeout)) as body:
+            self._bodies.add(body)
             try:
                 return self._exchange(self._urls[endpoint], body)
             except (requests.RequestException, HTTPError, OSError, ValueError) as error:
                 # Not only requests' own: it passes some of the errors below it on as they are.
                 name = "TimeoutError" if body.late else _name(error)
                 return NoAnswer(name) if body.asked_for else NotSent(name)
+            finally:
+                self._bodies.discard(body)
+
+    def cut_off(self) -> None:
+        """End what is being sent at once: each ``post`` returns without an answer, one that connects in a while."""
+        for body in list(self._bodies):
+            body.end()
 
     def _exchange(self, url: str, body: _Body) -> Answer:
         # Not session.post(): it reads the whole body of a redirect, however long, even when told not to follow.

@@ -19,6 +19,7 @@ from phonon.campaign.start import StartAtColumn, StartAtTime
 from phonon.contacts.columns import ContactColumns
 from phonon.dispatch.dispatcher import Dispatcher, Stop, Stopped
 from phonon.dispatch.flights import Flights
+from phonon.dispatch.process import Ending
 from phonon.dispatch.progress import Progress
 from phonon.dispatch.rules import SendingRules
 from phonon.ledger.budget import RateLimit
@@ -110,8 +111,10 @@ class CampaignJob:
         with closing(warehouse.read(sql, chunk_rows=_READ_ROWS)) as chunks:
             return planner.plan(run.interval_key, chunks)
 
-    def trigger_calls(self, settings: ConnectionSettings, make_transport: Callable[[], Transport]) -> Sent:
-        """Send what may be sent of the interval."""
+    def trigger_calls(
+        self, settings: ConnectionSettings, make_transport: Callable[[], Transport], ending: Ending | None = None
+    ) -> Sent:
+        """Send what may be sent of the interval, until ``ending`` says that the process is to end."""
         with self._ledger.transaction() as connection:
             interval_id = find_interval(connection, self._campaign.name, self._run.interval_key)
             waiting = open_calls(connection, interval_id)
@@ -119,12 +122,17 @@ class CampaignJob:
         if self._run.dry_run:
             self._log.info("Dry run: nothing is sent")
         elif waiting:
-            stopped = self._send(settings, make_transport(), interval_id, waiting)
+            stopped = self._send(settings, make_transport(), interval_id, waiting, ending)
         with self._ledger.transaction(read_only=True) as connection:
             return Sent(totals(connection, interval_id), held_batches(connection, interval_id), stopped)
 
     def _send(
-        self, settings: ConnectionSettings, transport: Transport, interval_id: int, waiting: int
+        self,
+        settings: ConnectionSettings,
+        transport: Transport,
+        interval_id: int,
+        waiting: int,
+        ending: Ending | None,
     ) -> Stopped | None:
         account = self._ledger.account(settings.security_id)
         limits = {
@@ -146,6 +154,7 @@ class CampaignJob:
             security_id=settings.security_id,
             run_id=self._run.run_id,
             log=self._log,
+            ending=ending,
         )
         return dispatcher.send(interval_id, Progress(self._log, waiting, per_minute))
 
@@ -219,6 +228,16 @@ def stop_message(sent: Sent, campaign: Campaign, urls: Mapping[Endpoint, str], *
         return (
             f"Phonon gave no clear answer to one batch after another ({stopped.reason}). See in the results "
             f"which calls are held, and whether Phonon has a disturbance. {rest}"
+        )
+    if stopped.stop is Stop.PAUSED:
+        return (
+            f"Sending is paused: {stopped.reason}. {sent.pending} calls are pending. Resume (Dag phonon_pause or "
+            f"phonon resume), then clear {task_id}: that sends those and only those."
+        )
+    if stopped.stop is Stop.ENDED:
+        return (
+            f"Sending ended early: {stopped.reason}. What was in flight is recorded; {sent.pending} calls are "
+            f"pending. Clear {task_id}, if Airflow does not retry it: that sends those and only those."
         )
     cure = CURE.get(Code(stopped.code)) if stopped.code is not None else None
     cure = cure or "have Phonon whitelist the egress IP of the Airflow workers"

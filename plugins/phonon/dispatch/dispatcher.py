@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,8 +14,9 @@ from phonon.api.request import Envelope as RequestEnvelope
 from phonon.api.transport import Exchange
 from phonon.api.verdict import Kind
 from phonon.dispatch.admission import Admission, Go, Leave, Move, admit
-from phonon.dispatch.flights import Flights, Moment
+from phonon.dispatch.flights import Flights
 from phonon.dispatch.points import Point, reached
+from phonon.dispatch.process import Ending
 from phonon.dispatch.progress import Progress
 from phonon.dispatch.rules import SendingRules, backoff
 from phonon.dispatch.settlement import Settlement, settle
@@ -33,7 +33,7 @@ from phonon.ledger.outbox import (
     recover,
     take,
 )
-from phonon.ledger.owner import this_process
+from phonon.ledger.pauses import pause_of
 from phonon.ledger.states import BatchState
 from phonon.ledger.store import Ledger
 
@@ -50,6 +50,10 @@ class Stop(StrEnum):
     """Connections failed again and again; nothing was sent in them."""
     UNCLEAR = "unclear"
     """One batch after another had no clear answer, or was above the limit."""
+    PAUSED = "paused"
+    """Somebody has set the pause switch."""
+    ENDED = "ended"
+    """The process was told to end."""
 
 
 @dataclass(frozen=True)
@@ -62,17 +66,30 @@ class Stopped:
 
 
 class Dispatcher:
-    """Sends the open batches of one interval. Made for one run, used once, by one thread."""
+    """Sends the open batches of one interval. Made for one run, used once, by one thread.
+
+    :param ending: set, by any thread or signal handler, to have ``send`` finish what is in flight and return.
+    """
 
     def __init__(
-        self, ledger: Ledger, flights: Flights, rules: SendingRules, *, security_id: str, run_id: str, log: Logger
+        self,
+        ledger: Ledger,
+        flights: Flights,
+        rules: SendingRules,
+        *,
+        security_id: str,
+        run_id: str,
+        log: Logger,
+        ending: Ending | None = None,
     ) -> None:
         self._ledger = ledger
         self._flights = flights
         self._rules = rules
         self._security_id = security_id
-        self._sender = Sender(run_id, this_process(), flights.lease_seconds)
+        self._process = flights.process
+        self._sender = Sender(run_id, self._process.owner(), flights.lease_seconds)
         self._log = log
+        self._ending = ending or Ending()
         self._stopped: Stopped | None = None
         self._left: list[int] = []
         self._landed: list[tuple[Batch, Exchange]] = []
@@ -91,9 +108,7 @@ class Dispatcher:
             while self._wave(interval_id, progress):
                 progress.tell()
         except BaseException:
-            self._log.warning("Stopping: waiting for %d requests in flight", len(self._flights))
-            while len(self._flights) or self._landed:
-                self._land(progress, timeout=self._flights.lease_seconds)
+            self._drain(progress)
             raise
         finally:
             self._flights.close()
@@ -102,6 +117,10 @@ class Dispatcher:
 
     def _wave(self, interval_id: int, progress: Progress) -> bool:
         """Send what may go, then record what has landed; False when there is nothing more to do."""
+        if self._ending.asked:
+            self._stop(Stopped(Stop.ENDED, "the task was told to end"))
+            self._drain(progress)
+            return False
         wait_until = self._launch(interval_id, progress) if self._stopped is None else None
         if len(self._flights):
             self._land(progress, timeout=_LOOK_SECONDS)
@@ -114,8 +133,19 @@ class Dispatcher:
         if due is None:
             return False
         pause = max(due, wait_until or 0.0, self._quiet_until) - now
-        time.sleep(min(max(pause, 0.0), _LOOK_SECONDS))
+        self._process.sleep(min(max(pause, 0.0), _LOOK_SECONDS))
         return True
+
+    def _drain(self, progress: Progress) -> None:
+        """Record what is in flight, which is given some time for its answers and is then cut off."""
+        if len(self._flights):
+            self._log.warning("Stopping: waiting for %d requests in flight", len(self._flights))
+        end = self._process.monotonic() + self._rules.grace_seconds
+        while len(self._flights) or self._landed:
+            left = end - self._process.monotonic()
+            if left <= 0:
+                self._flights.cut_off()
+            self._land(progress, timeout=min(max(left, 0.1), _LOOK_SECONDS))
 
     def _launch(self, interval_id: int, progress: Progress) -> float | None:
         """Take and submit what may go; gives when to try again if the limit kept something back."""
@@ -131,9 +161,19 @@ class Dispatcher:
         reached(Point.BEFORE_TAKE)
         with self._ledger.transaction() as connection:
             # Before the locks that taking waits for: the lease and the window are reckoned from this time.
-            since = Moment()
+            since = self._process.moment()
             now = self._ledger.now(connection)
-            recovered = recover(connection, interval_id, run_id=self._sender.run_id, now=now)
+            pause = pause_of(connection, interval_id)
+            if pause is not None:
+                self._stop(Stopped(Stop.PAUSED, str(pause)))
+                return None
+            recovered = recover(
+                connection,
+                interval_id,
+                run_id=self._sender.run_id,
+                now=now,
+                is_dead=self._process.is_dead,
+            )
             admissions = [self._look(batch, bodies[batch.id], now) for batch in found]
             taken, wait_until = self._take(connection, admissions, now)
             # After taking, which locks the budget first: two senders that decide differently must not block each

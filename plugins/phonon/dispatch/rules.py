@@ -40,3 +40,6 @@ class SendingRules:
     """Rounds of answers in a row that were all above the limit, before the run gives up."""
     max_unreachable: int = 5
     """Failed tries to connect, with a backoff between them, before the run gives up."""
+    grace_seconds: float = 25.0
+    """How long a sender that is told to end waits for answers before it cuts its connections. Kubernetes, for one,
+    ends a process for good after 30 seconds."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -147,7 +147,14 @@ def next_due(connection: Connection, interval_id: int, *, without: Sequence[int]
     return found
 
 
-def recover(connection: Connection, interval_id: int, *, run_id: str, now: float) -> int:
+def recover(
+    connection: Connection,
+    interval_id: int,
+    *,
+    run_id: str,
+    now: float,
+    is_dead: Callable[[str], bool] = is_certainly_dead,
+) -> int:
     """Make batches whose sender is gone unknown; gives how many.
 
     A sender is gone when its lease has ended, since every send ends earlier, or when its process is known dead.
@@ -157,7 +164,7 @@ def recover(connection: Connection, interval_id: int, *, run_id: str, now: float
         .where(batches.c.interval_id == interval_id, batches.c.state == BatchState.SENDING)
         .order_by(batches.c.id)
     ).all()
-    gone = [row for row in rows if row.lease_until <= now or is_certainly_dead(row.owner)]
+    gone = [row for row in rows if row.lease_until <= now or is_dead(row.owner)]
     for row in gone:
         connection.execute(
             update(batches)

@@ -158,3 +158,26 @@ rates = Table(
     Column("blocked_until", Double, nullable=False),
     PrimaryKeyConstraint("endpoint", "account"),
 )
+
+pauses = Table(
+    f"{PREFIX}pauses",
+    metadata,
+    Column("scope", Text, primary_key=True),  # a campaign's name, or "*" for everything
+    Column("paused_at", Double, nullable=False),
+    Column("paused_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+decisions = Table(
+    f"{PREFIX}decisions",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("decided_at", Double, nullable=False),
+    Column("decided_by", Text, nullable=False),
+    Column("action", Text, nullable=False),  # release, close, accept; pause, resume
+    Column("scope", Text, nullable=False),  # the campaign, or "*" for everything
+    Column("batch_id", _BIG),
+    Column("calls", Integer),
+    Column("note", Text, nullable=False),
+    Index(f"{PREFIX}decisions_batch", "batch_id"),
+)

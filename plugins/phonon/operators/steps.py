@@ -11,6 +11,7 @@ from airflow.sdk import Asset, BaseBranchOperator, BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from phonon.campaign.model import Campaign
+from phonon.dispatch.process import Ending
 from phonon.errors import StoppedSendingError
 from phonon.operators.context import airflow_errors, run_of
 
@@ -38,6 +39,11 @@ class CampaignOperator(BaseOperator):  # type: ignore[misc] # Airflow's classes 
     def __init__(self, *, campaign: Campaign, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.campaign = campaign
+        self._ending = Ending()
+
+    def on_kill(self) -> None:
+        """Stop sending. Airflow calls this on SIGTERM, in the middle of ``execute``, and lets that go on."""
+        self._ending.asked = True
 
     def run_of(self, context: Mapping[str, Any]) -> Run:
         """Describe this run, with the parameters it was started with."""
@@ -90,7 +96,7 @@ class CampaignOperator(BaseOperator):  # type: ignore[misc] # Airflow's classes 
 
         hook = PhononHook(self.campaign.phonon_conn_id)
         with self.job(run, warehouse=False) as job:
-            sent = job.trigger_calls(hook.settings, hook.transport)
+            sent = job.trigger_calls(hook.settings, hook.transport, self._ending)
         message = stop_message(sent, self.campaign, hook.settings.urls, task_id=self.task_id)
         if sent.stopped is not None and sent.stopped.stop.value not in {TOP_UP, FIX_CONFIGURATION}:
             raise StoppedSendingError(message)
