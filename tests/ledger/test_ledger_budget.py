@@ -11,8 +11,10 @@ from sqlalchemy import URL, Connection
 
 from ledger.promises import LEASE_SECONDS, LIMIT, NOON, Clock, accepted, plan_batches, sendable, settle, take_all
 from phonon.api.endpoints import Endpoint
+from phonon.api.verdict import Past
 from phonon.ledger.budget import RateLimit, room, slow_down
-from phonon.ledger.outbox import Batch
+from phonon.ledger.outbox import Answered, Batch, Outcome
+from phonon.ledger.states import BatchState
 from phonon.ledger.store import Ledger
 
 
@@ -60,6 +62,18 @@ def _highest(arrivals: Sequence[tuple[float, int]]) -> int:
 
 
 _FLIGHT = st.tuples(st.floats(0, LEASE_SECONDS - 1), st.floats(0, 1), st.booleans())
+
+
+def test_a_send_without_an_answer_counts_as_long_as_it_can_still_arrive(ledger: Ledger, clock: Clock) -> None:
+    found = sendable(ledger, plan_batches(ledger, [600, 600]))
+    (batch,) = take_all(ledger, found[:1])
+    clock.seconds += 10
+    silent = Answered(sent=True, outcome="unknown")
+    settle(ledger, Outcome(batch, BatchState.UNKNOWN, Past.UNANSWERED, "no answer", 1, silent))
+    clock.seconds += LEASE_SECONDS + 49
+    assert not take_all(ledger, found[1:])
+    clock.seconds += 1
+    assert take_all(ledger, found[1:])
 
 
 @given(

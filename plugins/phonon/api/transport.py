@@ -66,8 +66,9 @@ class _Body:
     Close it when the answer was read.
     """
 
-    def __init__(self, content: bytes, timeout: Timeout) -> None:
+    def __init__(self, content: bytes, timeout: Timeout, may_start: Callable[[], bool]) -> None:
         self._content = io.BytesIO(content)
+        self._may_start = may_start
         self._length = len(content)
         self._last_start = time.monotonic() + timeout.connect
         self._timer = threading.Timer(timeout.read, self.end)
@@ -87,7 +88,7 @@ class _Body:
     def read(self, size: int = -1) -> bytes:
         if not self.asked_for:
             # Several addresses, or a proxy, can take longer to connect to than the timeout of one try.
-            if self.late or time.monotonic() > self._last_start:
+            if self.late or time.monotonic() > self._last_start or not self._may_start():
                 raise TimeoutError
             self.asked_for = True
             self._socket = self.connection.sock if self.connection else None
@@ -134,12 +135,12 @@ class Transport:
     def post(self, endpoint: Endpoint, content: bytes, *, may_start: Callable[[], bool]) -> Exchange:
         """Send one body once: no redirect is followed and nothing is repeated.
 
-        :param may_start: asked right before the socket is used, for a sender that was asleep since it was
-            told to send.
+        :param may_start: asked right before the first byte of the body, for a sender that was asleep since it
+            was told to send.
         """
         if not may_start():
             return NotSent("the sender was suspended for too long before it could send")
-        with closing(_Body(content, self.timeout)) as body:
+        with closing(_Body(content, self.timeout, may_start)) as body:
             self._bodies.add(body)
             try:
                 return self._exchange(self._urls[endpoint], body)

@@ -37,9 +37,6 @@ from phonon.ledger.pauses import pause_of
 from phonon.ledger.states import BatchState
 from phonon.ledger.store import Ledger
 
-_LOOK_SECONDS = 1.0
-"""How often a sender with nothing to do looks whether another one's lease has ended."""
-
 
 class Stop(StrEnum):
     """Why a run sends nothing more although calls are pending."""
@@ -123,7 +120,7 @@ class Dispatcher:
             return False
         wait_until = self._launch(interval_id, progress) if self._stopped is None else None
         if len(self._flights):
-            self._land(progress, timeout=_LOOK_SECONDS)
+            self._land(progress, timeout=self._rules.look_seconds)
             return True
         if self._stopped is not None:
             return False
@@ -133,7 +130,7 @@ class Dispatcher:
         if due is None:
             return False
         pause = max(due, wait_until or 0.0, self._quiet_until) - now
-        self._process.sleep(min(max(pause, 0.0), _LOOK_SECONDS))
+        self._process.sleep(min(max(pause, 0.0), self._rules.look_seconds))
         return True
 
     def _drain(self, progress: Progress) -> None:
@@ -145,7 +142,7 @@ class Dispatcher:
             left = end - self._process.monotonic()
             if left <= 0:
                 self._flights.cut_off()
-            self._land(progress, timeout=min(max(left, 0.1), _LOOK_SECONDS))
+            self._land(progress, timeout=min(max(left, 0.1), self._rules.look_seconds))
 
     def _launch(self, interval_id: int, progress: Progress) -> float | None:
         """Take and submit what may go; gives when to try again if the limit kept something back."""

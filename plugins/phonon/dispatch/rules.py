@@ -43,3 +43,6 @@ class SendingRules:
     grace_seconds: float = 25.0
     """How long a sender that is told to end waits for answers before it cuts its connections. Kubernetes, for one,
     ends a process for good after 30 seconds."""
+    look_seconds: float = 1.0
+    """How often a sender that waits looks whether there is something to do: another one's lease that has ended, a
+    pause, a place in flight that is free."""

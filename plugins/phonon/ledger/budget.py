@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
-from sqlalchemy import ColumnElement, Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, Insert, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from phonon.api.endpoints import Endpoint
@@ -48,8 +49,8 @@ def room(connection: Connection, limit: RateLimit, weights: Sequence[int], now: 
     share, blocked_until = _lock(connection, limit, now)
     if blocked_until > now:
         return 0, blocked_until
-    counting = (sends.c.endpoint == limit.endpoint, sends.c.account == limit.account, sends.c.counts_until > now)
-    used: int = connection.execute(select(func.coalesce(func.sum(sends.c.weight), 0)).where(*counting)).scalar_one()
+    counting = {"endpoint": limit.endpoint, "account": limit.account, "now": now}
+    used: int = connection.execute(_USED, counting).scalar_one()
     free = int(limit.per_minute * share) - used
     fit = 0
     while fit < len(weights) and weights[fit] <= free:
@@ -58,10 +59,7 @@ def room(connection: Connection, limit: RateLimit, weights: Sequence[int], now: 
     if fit == len(weights):
         return fit, now
     missing = weights[fit] - free
-    ending = connection.execute(
-        select(sends.c.counts_until, sends.c.weight).where(*counting).order_by(sends.c.counts_until)
-    )
-    for counts_until, weight in ending:
+    for counts_until, weight in connection.execute(_ENDING, counting):
         missing -= weight
         if missing <= 0:
             return fit, counts_until
@@ -87,14 +85,32 @@ def _row(limit: RateLimit) -> tuple[ColumnElement[bool], ...]:
 
 def _lock(connection: Connection, limit: RateLimit, now: float) -> tuple[float, float]:
     """Lock the budget's row; gives the share of the limit in use and the end of a pause."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    values = {
-        "endpoint": limit.endpoint,
-        "account": limit.account,
-        "share": 1.0,
-        "share_at": now,
-        "blocked_until": 0.0,
-    }
-    connection.execute(dialect.insert(rates).values(values).on_conflict_do_nothing())
-    row = connection.execute(select(rates).where(*_row(limit)).with_for_update()).one()
+    key = {"endpoint": limit.endpoint, "account": limit.account}
+    row = connection.execute(_LOCK, key).first()
+    if row is None:
+        values = {**key, "share": 1.0, "share_at": now, "blocked_until": 0.0}
+        connection.execute(_new_row(connection.dialect.name), values)
+        row = connection.execute(_LOCK, key).one()
     return min(1.0, row.share + max(0.0, now - row.share_at) * _RECOVERY_A_SECOND), row.blocked_until
+
+
+@cache
+def _new_row(dialect: str) -> Insert:
+    if dialect == "postgresql":
+        return postgresql.insert(rates).on_conflict_do_nothing()
+    return sqlite.insert(rates).on_conflict_do_nothing()
+
+
+# Made once: to build a statement takes the ledger longer than to carry it out.
+_COUNTING = (
+    sends.c.endpoint == bindparam("endpoint"),
+    sends.c.account == bindparam("account"),
+    sends.c.counts_until > bindparam("now"),
+)
+_USED = select(func.coalesce(func.sum(sends.c.weight), 0)).where(*_COUNTING)
+_ENDING = select(sends.c.counts_until, sends.c.weight).where(*_COUNTING).order_by(sends.c.counts_until)
+_LOCK = (
+    select(rates)
+    .where(rates.c.endpoint == bindparam("endpoint"), rates.c.account == bindparam("account"))
+    .with_for_update()
+)

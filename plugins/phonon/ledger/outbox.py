@@ -10,20 +10,21 @@ import hashlib
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, insert, select, update
 
 from phonon.api.endpoints import Endpoint
 from phonon.api.verdict import Past
 from phonon.errors import LedgerError
 from phonon.ledger.budget import WINDOW_SECONDS, RateLimit, room
 from phonon.ledger.claims import frozen_columns
-from phonon.ledger.members import integer_members, text_members
+from phonon.ledger.members import as_parameter, integers_named, text_members
 from phonon.ledger.owner import is_certainly_dead
 from phonon.ledger.schema import batches, calls, sends
-from phonon.ledger.states import BatchState
+from phonon.ledger.states import SETTLED, BatchState
 
 _SENDABLE = (BatchState.PENDING, BatchState.UNKNOWN)
 
@@ -119,31 +120,20 @@ def candidates(
     connection: Connection, interval_id: int, *, now: float, most: int, without: Sequence[int] = ()
 ) -> list[Batch]:
     """The next batches that may be sent, oldest first."""
-    found = connection.execute(
-        select(batches)
-        .where(
-            batches.c.interval_id == interval_id,
-            batches.c.state.in_(_SENDABLE),
-            batches.c.not_before <= now,
-            batches.c.id.not_in(integer_members(connection, without)),
-        )
-        .order_by(batches.c.id)
-        .limit(most)
-    )
-    return [_read(row) for row in found]
+    parameters = {
+        "interval": interval_id,
+        "now": now,
+        "most": most,
+        "without": as_parameter(connection, without),
+    }
+    found = connection.execute(_candidates(connection.dialect.name), parameters)
+    return [read_batch(row) for row in found]
 
 
 def next_due(connection: Connection, interval_id: int, *, without: Sequence[int] = ()) -> float | None:
     """When the next batch of the interval may be looked at: its backoff or the lease of its sender ends."""
-    due = func.min(func.coalesce(batches.c.lease_until, batches.c.not_before))
-    open_states = (*_SENDABLE, BatchState.SENDING)
-    found: float | None = connection.execute(
-        select(due).where(
-            batches.c.interval_id == interval_id,
-            batches.c.state.in_(open_states),
-            batches.c.id.not_in(integer_members(connection, without)),
-        )
-    ).scalar()
+    parameters = {"interval": interval_id, "without": as_parameter(connection, without)}
+    found: float | None = connection.execute(_next_due(connection.dialect.name), parameters).scalar()
     return found
 
 
@@ -159,11 +149,7 @@ def recover(
 
     A sender is gone when its lease has ended, since every send ends earlier, or when its process is known dead.
     """
-    rows = connection.execute(
-        select(batches)
-        .where(batches.c.interval_id == interval_id, batches.c.state == BatchState.SENDING)
-        .order_by(batches.c.id)
-    ).all()
+    rows = connection.execute(_BEING_SENT, {"interval": interval_id}).all()
     gone = [row for row in rows if row.lease_until <= now or is_dead(row.owner)]
     for row in gone:
         connection.execute(
@@ -190,24 +176,21 @@ def take(
     taken = []
     for envelope in envelopes[:fit]:
         batch = envelope.batch
-        changed = connection.execute(
-            update(batches)
-            .where(*_as_read(batch), batches.c.state.in_(_SENDABLE))
-            .values(
-                state=BatchState.SENDING,
-                fence=batch.fence + 1,
-                attempts=batch.attempts + 1,
-                owner=sender.owner,
-                lease_until=now + sender.lease_seconds,
-                body_sha256=envelope.body_sha256,
-                sent_at=now,
-                run_id=sender.run_id,
-                changed_at=now,
-            )
-        )
+        values = {
+            "state": BatchState.SENDING,
+            "fence": batch.fence + 1,
+            "attempts": batch.attempts + 1,
+            "owner": sender.owner,
+            "lease_until": now + sender.lease_seconds,
+            "body_sha256": envelope.body_sha256,
+            "sent_at": now,
+            "run_id": sender.run_id,
+            "changed_at": now,
+        }
+        changed = connection.execute(_TAKE, {"known_id": batch.id, "known_fence": batch.fence, **values})
         if changed.rowcount != 1:
             continue  # another sender has it
-        connection.execute(insert(sends).values(_send(envelope, sender, limit, now)))
+        connection.execute(_NEW_SEND, _send(envelope, sender, limit, now))
         taken.append(batch)
     return Wave(taken, None if fit == len(envelopes) else when)
 
@@ -218,6 +201,7 @@ def record(connection: Connection, outcomes: Sequence[Outcome], *, run_id: str, 
     for outcome in outcomes:
         batch, answered = outcome.batch, outcome.answered
         fence = batch.fence + (1 if answered else 0)
+        known = {"known_id": batch.id, "known_fence": fence}
         values: dict[str, Any] = {
             "state": outcome.state,
             "past": outcome.past,
@@ -231,25 +215,13 @@ def record(connection: Connection, outcomes: Sequence[Outcome], *, run_id: str, 
         }
         if answered:
             values |= _answer_columns(answered)
-            connection.execute(
-                update(sends)
-                .where(sends.c.batch_id == batch.id, sends.c.fence == fence)
-                .values(
-                    answered_at=now,
-                    counts_until=now + WINDOW_SECONDS if answered.sent else now,
-                    http_status=answered.http_status,
-                    code=answered.code,
-                    outcome=answered.outcome,
-                )
-            )
-        changed = connection.execute(
-            update(batches).where(batches.c.id == batch.id, batches.c.fence == fence).values(values)
-        )
+            connection.execute(_ANSWER, {**known, **_send_columns(answered, now)})
+        changed = connection.execute(_RECORD, {**known, **values})
         if changed.rowcount != 1:
             late.append(outcome)
             continue
         for child in outcome.children:
-            _add_child(connection, batch, child, run_id=run_id, now=now)
+            add_child(connection, batch.id, child, run_id=run_id, now=now)
     return late
 
 
@@ -272,10 +244,9 @@ def freeze_anew(connection: Connection, batch: Batch, frozen: bytes, *, starts_a
 
 def erase_settled(connection: Connection, *, before: float) -> int:
     """Erase the phone numbers of batches that were settled earlier than that; gives how many batches."""
-    done = (BatchState.ACCEPTED, BatchState.ACCEPTED_EARLIER, BatchState.REFUSED, BatchState.EXPIRED)
     changed = connection.execute(
         update(batches)
-        .where(batches.c.state.in_(done), batches.c.changed_at < before, batches.c.frozen.is_not(None))
+        .where(batches.c.state.in_(sorted(SETTLED)), batches.c.changed_at < before, batches.c.frozen.is_not(None))
         .values(frozen=None)
     )
     return changed.rowcount
@@ -300,6 +271,21 @@ def _send(envelope: Envelope, sender: Sender, limit: RateLimit, now: float) -> d
     }
 
 
+def _send_columns(answered: Answered, now: float) -> dict[str, Any]:
+    columns: dict[str, Any] = {
+        "answered_at": now,
+        "http_status": answered.http_status,
+        "code": answered.code,
+        "outcome": answered.outcome,
+    }
+    if not answered.sent:
+        columns["counts_until"] = now
+    elif answered.http_status is not None:
+        # Without an answer it may still lie in a buffer on the way, and arrive as late as its lease allows.
+        columns["counts_until"] = now + WINDOW_SECONDS
+    return columns
+
+
 def _answer_columns(answered: Answered) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     if answered.code is not None or answered.message:
@@ -311,17 +297,30 @@ def _answer_columns(answered: Answered) -> dict[str, Any]:
     return columns
 
 
-def _add_child(connection: Connection, parent: Batch, child: Child, *, run_id: str, now: float) -> None:
-    row = connection.execute(select(batches).where(batches.c.id == parent.id)).mappings().one()
+def add_child(
+    connection: Connection,
+    parent_id: int,
+    child: Child,
+    *,
+    run_id: str,
+    now: float,
+    instead: Mapping[str, Any] | None = None,
+) -> int:
+    """Move some calls of a batch to a new one; gives its id.
+
+    ``instead``: columns that the new batch does not take over from its parent. Raises LedgerError unless the
+    parent holds every call that the child names.
+    """
+    row = connection.execute(select(batches).where(batches.c.id == parent_id)).mappings().one()
     inherited = ("interval_id", "endpoint", "api_version", "flow_id", "starts_at", "not_after", "code", "message")
     kept = ("request_id", "body_sha256", "sent_at") if child.past is not Past.FIRST else ()
-    child_id = connection.execute(
+    child_id: int = connection.execute(
         insert(batches)
         .values(
             {name: row[name] for name in (*inherited, *kept)}
             | frozen_columns(child.frozen)
             | {
-                "parent_id": parent.id,
+                "parent_id": parent_id,
                 "run_id": run_id,
                 "calls": len(child.client_identifiers),
                 "state": child.state,
@@ -329,27 +328,30 @@ def _add_child(connection: Connection, parent: Batch, child: Child, *, run_id: s
                 "reason": child.reason,
                 "changed_at": now,
             }
+            | dict(instead or {})
         )
         .returning(batches.c.id)
     ).scalar_one()
     moved = connection.execute(
         update(calls)
         .where(
-            calls.c.batch_id == parent.id,
+            calls.c.batch_id == parent_id,
             calls.c.client_identifier.in_(text_members(connection, child.client_identifiers)),
         )
         .values(batch_id=child_id)
     )
     if moved.rowcount != len(child.client_identifiers):
-        raise LedgerError(f"Batch {parent.id} does not hold the calls that its frozen bytes name.")
+        raise LedgerError(f"Batch {parent_id} does not hold the calls that its frozen bytes name.")
     connection.execute(
         update(batches)
-        .where(batches.c.id == parent.id)
+        .where(batches.c.id == parent_id)
         .values(calls=batches.c.calls - len(child.client_identifiers))
     )
+    return child_id
 
 
-def _read(row: Row[Any]) -> Batch:
+def read_batch(row: Row[Any]) -> Batch:
+    """A row of ``batches``. Raises LedgerError when its frozen calls are gone or not those that were frozen."""
     if row.frozen is None:
         raise LedgerError(
             f"The frozen calls of batch {row.id} were erased, although it is {row.state}. Restore the ledger from "
@@ -379,4 +381,41 @@ def _read(row: Row[Any]) -> Batch:
         fence=row.fence,
         body_sha256=row.body_sha256,
         code=row.code,
+    )
+
+
+# Statements made once: to build one takes the ledger longer than to carry it out.
+_KNOWN = (batches.c.id == bindparam("known_id"), batches.c.fence == bindparam("known_fence"))
+_TAKE = update(batches).where(*_KNOWN, batches.c.state.in_(_SENDABLE))
+_RECORD = update(batches).where(*_KNOWN)
+_NEW_SEND = insert(sends)
+_ANSWER = update(sends).where(sends.c.batch_id == bindparam("known_id"), sends.c.fence == bindparam("known_fence"))
+_BEING_SENT = (
+    select(batches)
+    .where(batches.c.interval_id == bindparam("interval"), batches.c.state == BatchState.SENDING)
+    .order_by(batches.c.id)
+)
+
+
+@cache
+def _candidates(dialect: str) -> Select[Any]:
+    return (
+        select(batches)
+        .where(
+            batches.c.interval_id == bindparam("interval"),
+            batches.c.state.in_(_SENDABLE),
+            batches.c.not_before <= bindparam("now"),
+            batches.c.id.not_in(integers_named(dialect, "without")),
+        )
+        .order_by(batches.c.id)
+        .limit(bindparam("most"))
+    )
+
+
+@cache
+def _next_due(dialect: str) -> Select[Any]:
+    return select(func.min(func.coalesce(batches.c.lease_until, batches.c.not_before))).where(
+        batches.c.interval_id == bindparam("interval"),
+        batches.c.state.in_((*_SENDABLE, BatchState.SENDING)),
+        batches.c.id.not_in(integers_named(dialect, "without")),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, delete, insert, or_, select
+from sqlalchemy import Connection, bindparam, delete, insert, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from phonon.ledger.schema import decisions, intervals, pauses
@@ -29,13 +29,14 @@ class Pause:
         return f"{what} was paused by {self.by} at {self.at:%Y-%m-%d %H:%M:%S} UTC{why}"
 
 
-def pause(connection: Connection, scope: str, *, by: str, reason: str, now: float) -> None:
-    """Set the switch. One that is set already stays as it is."""
+def pause(connection: Connection, scope: str, *, by: str, reason: str, now: float) -> bool:
+    """Set the switch; False when it was set already, and then it stays as it is."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     values = {"scope": scope, "paused_at": now, "paused_by": by, "reason": reason}
     changed = connection.execute(dialect.insert(pauses).values(values).on_conflict_do_nothing())
     if changed.rowcount:
         _note(connection, "pause", scope, by=by, note=reason, now=now)
+    return bool(changed.rowcount)
 
 
 def resume(connection: Connection, scope: str, *, by: str, now: float) -> bool:
@@ -54,10 +55,7 @@ def set_pauses(connection: Connection) -> list[Pause]:
 
 def pause_of(connection: Connection, interval_id: int) -> Pause | None:
     """The switch that keeps an interval from being sent, if one is set."""
-    campaign = select(intervals.c.campaign).where(intervals.c.id == interval_id).scalar_subquery()
-    row = connection.execute(
-        select(pauses).where(or_(pauses.c.scope == EVERYTHING, pauses.c.scope == campaign)).limit(1)
-    ).first()
+    row = connection.execute(_PAUSE_OF, {"interval_id": interval_id}).first()
     if row is None:
         return None
     return Pause(row.scope, row.paused_by, datetime.fromtimestamp(row.paused_at, UTC), row.reason)
@@ -66,3 +64,16 @@ def pause_of(connection: Connection, interval_id: int) -> Pause | None:
 def _note(connection: Connection, action: str, scope: str, *, by: str, note: str, now: float) -> None:
     values = {"decided_at": now, "decided_by": by, "action": action, "scope": scope, "note": note}
     connection.execute(insert(decisions).values(values))
+
+
+_PAUSE_OF = (
+    select(pauses)
+    .where(
+        or_(
+            pauses.c.scope == EVERYTHING,
+            pauses.c.scope
+            == select(intervals.c.campaign).where(intervals.c.id == bindparam("interval_id")).scalar_subquery(),
+        )
+    )
+    .limit(1)
+)
