@@ -20,6 +20,7 @@ from phonon.api.transport import Timeout, Transport
 from phonon.api.verdict import Past
 from phonon.dispatch.dispatcher import Dispatcher, Stopped
 from phonon.dispatch.flights import Flights
+from phonon.dispatch.process import Ending
 from phonon.dispatch.progress import Progress
 from phonon.dispatch.rules import SendingRules
 from phonon.ledger.budget import RateLimit
@@ -99,13 +100,24 @@ class Campaign:
             finish_plan(connection, plan, rows_read=0, planned=sum(self._sizes), now=starts_at)
         return plan.interval_id
 
-    def send(self, interval_id: int, *, security_id: str = SECURITY_ID, **changes: Any) -> Stopped | None:
+    def send(
+        self,
+        interval_id: int,
+        *,
+        security_id: str = SECURITY_ID,
+        ending: Ending | None = None,
+        read_seconds: float = 2,
+        **changes: Any,
+    ) -> Stopped | None:
         session = requests.Session()
         session.trust_env = False
         by = rules(**changes)
-        flights = Flights(Transport(session, self.urls, Timeout(2, 2)), max_in_flight=by.max_in_flight)
+        transport = Transport(session, self.urls, Timeout(2, read_seconds))
+        flights = Flights(transport, max_in_flight=by.max_in_flight)
         log = logging.getLogger("sending")
-        dispatcher = Dispatcher(self.ledger, flights, by, security_id=security_id, run_id="run-1", log=log)
+        dispatcher = Dispatcher(
+            self.ledger, flights, by, security_id=security_id, run_id="run-1", log=log, ending=ending
+        )
         return dispatcher.send(interval_id, Progress(log, sum(self._sizes), None))
 
     def rows(self) -> list[dict[str, Any]]:

@@ -88,7 +88,7 @@ class _Body:
     def read(self, size: int = -1) -> bytes:
         if not self.asked_for:
             # Several addresses, or a proxy, can take longer to connect to than the timeout of one try.
-            if self.late or time.monotonic() > self._last_start or not self._may_start():
+            if time.monotonic() > self._last_start or not self._may_start() or self.late:
                 raise TimeoutError
             self.asked_for = True
             self._socket = self.connection.sock if self.connection else None
