@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, text, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from phonon.api.endpoints import Endpoint
@@ -67,20 +67,20 @@ class Reject:
 
 def find_interval(connection: Connection, campaign: str, interval_key: str) -> int:
     """The id of a campaign's interval, made when it is new."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    values = {"campaign": campaign, "interval_key": interval_key}
-    connection.execute(dialect.insert(intervals).values(values).on_conflict_do_nothing())
-    found: int = connection.execute(
-        select(intervals.c.id).where(intervals.c.campaign == campaign, intervals.c.interval_key == interval_key)
-    ).scalar_one()
+    key = {"campaign": campaign, "interval_key": interval_key}
+    found: int | None = connection.execute(_INTERVAL, key).scalar()
+    if found is None:
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        connection.execute(dialect.insert(intervals).values(key).on_conflict_do_nothing())
+        found = connection.execute(_INTERVAL, key).scalar_one()
     return found
 
 
 def begin_plan(connection: Connection, *, campaign: str, interval_key: str, run_id: str, now: float) -> Plan:
     """Open a plan; what an earlier try of it planned stays claimed."""
     interval_id = find_interval(connection, campaign, interval_key)
-    statement = insert(plans).values(interval_id=interval_id, run_id=run_id, started_at=now).returning(plans.c.id)
-    return Plan(connection.execute(statement).scalar_one(), interval_id, campaign, run_id)
+    values = {"interval_id": interval_id, "run_id": run_id, "started_at": now}
+    return Plan(connection.execute(_NEW_PLAN, values).scalar_one(), interval_id, campaign, run_id)
 
 
 def lock_campaign(connection: Connection, campaign: str) -> None:
@@ -161,26 +161,25 @@ def add_batch(connection: Connection, plan: Plan, batch: NewBatch, now: float) -
     The claim is a unique key, so a contact that another plan claimed meanwhile fails the transaction.
     """
     batch_id: int = connection.execute(
-        insert(batches)
-        .values(
-            interval_id=plan.interval_id,
-            run_id=plan.run_id,
+        _NEW_BATCH,
+        {
+            "interval_id": plan.interval_id,
+            "run_id": plan.run_id,
             **frozen_columns(batch.frozen),
-            endpoint=batch.endpoint,
-            api_version=batch.api_version,
-            flow_id=batch.flow_id,
-            calls=len(batch.calls),
-            starts_at=min(call.starts_at for call in batch.calls),
-            not_after=batch.not_after,
-            state=BatchState.PENDING,
-            past=Past.FIRST,
-            changed_at=now,
-        )
-        .returning(batches.c.id)
+            "endpoint": batch.endpoint,
+            "api_version": batch.api_version,
+            "flow_id": batch.flow_id,
+            "calls": len(batch.calls),
+            "starts_at": min(call.starts_at for call in batch.calls),
+            "not_after": batch.not_after,
+            "state": BatchState.PENDING,
+            "past": Past.FIRST,
+            "changed_at": now,
+        },
     ).scalar_one()
     common = {"interval_id": plan.interval_id, "batch_id": batch_id, "plan_id": plan.id}
     connection.execute(
-        insert(calls),
+        _NEW_CALLS,
         [
             {
                 "contact_id": call.contact_id,
@@ -203,7 +202,7 @@ def add_batch(connection: Connection, plan: Plan, batch: NewBatch, now: float) -
         for used in call.number_hashes
     ]
     if uses:
-        connection.execute(insert(number_uses), uses)
+        connection.execute(_NEW_USES, uses)
     return batch_id
 
 
@@ -216,7 +215,7 @@ def add_rejects(connection: Connection, plan: Plan, rows: Sequence[Reject]) -> N
     """Note rows that are not called."""
     if rows:
         connection.execute(
-            insert(rejects),
+            _NEW_REJECTS,
             [
                 {
                     "plan_id": plan.id,
@@ -233,31 +232,46 @@ def add_rejects(connection: Connection, plan: Plan, rows: Sequence[Reject]) -> N
 
 def planned_before(connection: Connection, plan: Plan) -> int:
     """Calls that earlier tries of the plan's run planned in its interval."""
-    count: int = connection.execute(
-        select(func.coalesce(func.sum(plans.c.planned), 0)).where(
-            plans.c.interval_id == plan.interval_id, plans.c.run_id == plan.run_id, plans.c.id < plan.id
-        )
-    ).scalar_one()
+    known = {"interval": plan.interval_id, "run": plan.run_id, "plan": plan.id}
+    count: int = connection.execute(_PLANNED_BEFORE, known).scalar_one()
     return int(count)
 
 
 def note_planned(connection: Connection, plan: Plan, planned: int) -> None:
     """Note how many calls a plan that goes on has planned so far, for a later try of its run."""
-    connection.execute(update(plans).where(plans.c.id == plan.id).values(planned=planned))
+    connection.execute(_PLAN, {"plan": plan.id, "planned": planned})
 
 
 def finish_plan(connection: Connection, plan: Plan, *, rows_read: int, planned: int, now: float) -> None:
     """Close a plan: its rejects are now those of the interval, unless a later plan was closed already."""
     done = {"completed_at": now, "rows_read": rows_read, "planned": planned}
-    connection.execute(update(plans).where(plans.c.id == plan.id).values(done))
-    connection.execute(
-        update(intervals)
-        .where(
-            intervals.c.id == plan.interval_id,
-            # Two runs may plan at once, and end in either order; the later one has dropped rows of the earlier.
-            or_(intervals.c.plan_id.is_(None), intervals.c.plan_id < plan.id),
-        )
-        .values(plan_id=plan.id)
+    connection.execute(_PLAN, {"plan": plan.id, **done})
+    # Two runs may plan at once, and end in either order; the later one has dropped rows of the earlier.
+    connection.execute(_NEWEST_PLAN, {"interval": plan.interval_id, "plan": plan.id, "plan_id": plan.id})
+    connection.execute(_FORGET_REJECTS, {"interval": plan.interval_id, "plan": plan.id})
+
+
+# Statements made once: to build one takes the ledger longer than to carry it out.
+_INTERVAL = select(intervals.c.id).where(
+    intervals.c.campaign == bindparam("campaign"), intervals.c.interval_key == bindparam("interval_key")
+)
+_NEW_PLAN = insert(plans).returning(plans.c.id)
+_PLAN = update(plans).where(plans.c.id == bindparam("plan"))
+_PLANNED_BEFORE = select(func.coalesce(func.sum(plans.c.planned), 0)).where(
+    plans.c.interval_id == bindparam("interval"),
+    plans.c.run_id == bindparam("run"),
+    plans.c.id < bindparam("plan"),
+)
+_NEWEST_PLAN = update(intervals).where(
+    intervals.c.id == bindparam("interval"),
+    or_(intervals.c.plan_id.is_(None), intervals.c.plan_id < bindparam("plan")),
+)
+_FORGET_REJECTS = delete(rejects).where(
+    rejects.c.plan_id.in_(
+        select(plans.c.id).where(plans.c.interval_id == bindparam("interval"), plans.c.id < bindparam("plan"))
     )
-    older = select(plans.c.id).where(plans.c.interval_id == plan.interval_id, plans.c.id < plan.id)
-    connection.execute(delete(rejects).where(rejects.c.plan_id.in_(older)))
+)
+_NEW_BATCH = insert(batches).returning(batches.c.id)
+_NEW_CALLS = insert(calls)
+_NEW_USES = insert(number_uses)
+_NEW_REJECTS = insert(rejects)
