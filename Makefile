@@ -5,7 +5,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(
 BIN := .venv/bin
 export PYTHONPATH := plugins:include
 
-.PHONY: help setup demo up test lint format bench lock clean
+.PHONY: help setup demo up test lint format bench chaos mutants lock clean
 
 help:  ## This list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /	/' | expand -t 10
@@ -44,6 +44,14 @@ format: setup  ## Format the code
 
 bench: setup  ## The benchmarks, printed as a table
 	@$(BIN)/python -m benchmarks
+
+# REPLAY=7 prints the schedule of seed 7 step by step.
+chaos: setup  ## Disasters for a night: SEEDS=1000000 schedules, then every fault on real processes
+	@PYTHONPATH=plugins:include:tests $(BIN)/python -m simulation $(if $(REPLAY),--replay $(REPLAY),--seeds $(or $(SEEDS),100000))
+	@$(if $(REPLAY),true,$(BIN)/python -m pytest -q tests/faults --all-faults)
+
+mutants: setup  ## Break the protocol on purpose, in a copy, and see a test catch each break
+	@PYTHONPATH=plugins:include:tests $(BIN)/python -m mutations
 
 lock: setup  ## Pin the requirements anew, from pyproject.toml
 	@$(BIN)/python -m uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --upgrade \

@@ -25,6 +25,10 @@ class ConfigurationError(PhononError):
     """Something a person wrote (a connection, a campaign file, a parameter) cannot be used as it is."""
 
 
+class PausedError(ConfigurationError):
+    """Somebody has set the pause switch: a retry would find it still set."""
+
+
 class LedgerError(PhononError):
     """The ledger cannot be reached, or holds something it must not."""
 

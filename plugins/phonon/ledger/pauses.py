@@ -33,10 +33,12 @@ def pause(connection: Connection, scope: str, *, by: str, reason: str, now: floa
     """Set the switch; False when it was set already, and then it stays as it is."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     values = {"scope": scope, "paused_at": now, "paused_by": by, "reason": reason}
-    changed = connection.execute(dialect.insert(pauses).values(values).on_conflict_do_nothing())
-    if changed.rowcount:
+    # Not by the row count, which PostgreSQL's driver does not give for such an insert.
+    statement = dialect.insert(pauses).values(values).on_conflict_do_nothing().returning(pauses.c.scope)
+    is_new = connection.execute(statement).first() is not None
+    if is_new:
         _note(connection, "pause", scope, by=by, note=reason, now=now)
-    return bool(changed.rowcount)
+    return is_new
 
 
 def resume(connection: Connection, scope: str, *, by: str, now: float) -> bool:

@@ -15,12 +15,14 @@ from sqlalchemy import ColumnElement, Connection, Row, exists, func, or_, select
 from phonon.api.verdict import Past
 from phonon.ledger.budget import WINDOW_SECONDS
 from phonon.ledger.schema import batches, calls, intervals, plans, rejects, sends
-from phonon.ledger.states import BatchState, CallStatus, call_status
+from phonon.ledger.states import SETTLED, WITHOUT_CALLS, BatchState, CallStatus, call_status
 from phonon.ledger.store import Ledger
 
 _SHOWN_WITH_ANSWER = frozenset(
     {CallStatus.ACCEPTED, CallStatus.ACCEPTED_EARLIER, CallStatus.REFUSED, CallStatus.HELD, CallStatus.PENDING}
 )
+WITHOUT_FROZEN = tuple(column for column in batches.c if column.name != "frozen")
+"""The columns of a batch that hold no phone number, and are small."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class RunFigures:
 
 @dataclass(frozen=True)
 class HeldBatch:
-    """A batch that waits for evidence or a person."""
+    """A batch that waits for evidence, a person or a later run."""
 
     id: int
     calls: int
@@ -88,7 +90,9 @@ def totals(connection: Connection, interval_id: int) -> Totals:
     by_code: Counter[int] = Counter()
     rows = connection.execute(
         select(batches.c.state, batches.c.past, batches.c.code, func.sum(batches.c.calls))
-        .where(batches.c.interval_id == interval_id, batches.c.calls > 0, batches.c.state != BatchState.SPLIT)
+        .where(
+            batches.c.interval_id == interval_id, batches.c.calls > 0, batches.c.state.not_in(sorted(WITHOUT_CALLS))
+        )
         .group_by(batches.c.state, batches.c.past, batches.c.code)
     )
     for state, past, code, count in rows:
@@ -134,16 +138,18 @@ def run_figures(connection: Connection, interval_id: int, run_id: str) -> RunFig
 
 
 def held_batches(connection: Connection, interval_id: int) -> list[HeldBatch]:
-    """The batches of an interval that are shown as held, oldest first."""
+    """The batches of an interval that are shown as held and still wait for something, oldest first."""
     rows = connection.execute(
-        select(batches).where(batches.c.interval_id == interval_id, batches.c.calls > 0).order_by(batches.c.id)
+        select(*WITHOUT_FROZEN)
+        .where(batches.c.interval_id == interval_id, batches.c.calls > 0, batches.c.state.not_in(sorted(SETTLED)))
+        .order_by(batches.c.id)
     )
     return [
         HeldBatch(
             row.id, row.calls, _datetime(row.sent_at), row.request_id, row.reason or "sent, no answer recorded yet"
         )
         for row in rows
-        if row.state != BatchState.SPLIT and call_status(BatchState(row.state), Past(row.past)) is CallStatus.HELD
+        if call_status(BatchState(row.state), Past(row.past)) is CallStatus.HELD
     ]
 
 
@@ -169,9 +175,8 @@ def _answers(connection: Connection, batch_ids: set[int]) -> dict[int, tuple[Row
     """The batches, each with the phonon-uuids of its calls."""
     answers = {}
     ids = sorted(batch_ids)
-    wanted = [column for column in batches.c if column.name != "frozen"]
     for start in range(0, len(ids), 500):
-        for row in connection.execute(select(*wanted).where(batches.c.id.in_(ids[start : start + 500]))):
+        for row in connection.execute(select(*WITHOUT_FROZEN).where(batches.c.id.in_(ids[start : start + 500]))):
             answers[row.id] = (row, orjson.loads(zlib.decompress(row.phonon_uuids)) if row.phonon_uuids else {})
     return answers
 

@@ -24,6 +24,10 @@ class BatchState(StrEnum):
     EXPIRED = "expired"
     SPLIT = "split"
     """Refused whole and replaced by smaller batches; holds no calls any more."""
+    RELEASED = "released"
+    """Was held, and a person released it: its calls are in a new batch, it holds none any more."""
+    CLOSED = "closed"
+    """Was held, and a person decided that nothing more is done. Phonon may have accepted it all the same."""
 
 
 SETTLED = frozenset(
@@ -33,9 +37,14 @@ SETTLED = frozenset(
         BatchState.REFUSED,
         BatchState.EXPIRED,
         BatchState.SPLIT,
+        BatchState.RELEASED,
+        BatchState.CLOSED,
     }
 )
 """States that nothing changes any more."""
+
+WITHOUT_CALLS = frozenset({BatchState.SPLIT, BatchState.RELEASED})
+"""States of batches whose calls are all in others."""
 
 
 class CallStatus(StrEnum):
@@ -54,9 +63,9 @@ class CallStatus(StrEnum):
 def call_status(state: BatchState, past: Past) -> CallStatus:
     """What a call of a batch in that state is shown as.
 
-    A batch of which Phonon may have accepted calls is never shown as pending.
+    A batch of which Phonon may have accepted calls is never shown as pending, and one that was closed stays held.
     """
-    if state in {BatchState.SENDING, BatchState.UNKNOWN}:
+    if state in {BatchState.SENDING, BatchState.UNKNOWN, BatchState.CLOSED}:
         return CallStatus.HELD
     if state is BatchState.PENDING and past.may_be_accepted:
         return CallStatus.HELD

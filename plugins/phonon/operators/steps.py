@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from phonon.campaign.model import Campaign
 from phonon.dispatch.process import Ending
-from phonon.errors import StoppedSendingError
+from phonon.errors import PausedError, StoppedSendingError
 from phonon.operators.context import airflow_errors, run_of
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ REVIEW_REFUSED = "review_refused"
 REVIEW_HELD = "review_held"
 TOP_UP = "top_up"
 FIX_CONFIGURATION = "fix_configuration"
+PAUSED = "paused"
 
 _SHOWN_BATCHES = 50
 
@@ -98,6 +99,8 @@ class CampaignOperator(BaseOperator):  # type: ignore[misc] # Airflow's classes 
         with self.job(run, warehouse=False) as job:
             sent = job.trigger_calls(hook.settings, hook.transport, self._ending)
         message = stop_message(sent, self.campaign, hook.settings.urls, task_id=self.task_id)
+        if sent.stopped is not None and sent.stopped.stop.value == PAUSED:
+            raise PausedError(message)
         if sent.stopped is not None and sent.stopped.stop.value not in {TOP_UP, FIX_CONFIGURATION}:
             raise StoppedSendingError(message)
         return _summary(self.campaign.name, run.interval_key, sent, message)
@@ -176,6 +179,10 @@ class ReviewOperator(BaseOperator):  # type: ignore[misc] # as above
                     "Batch %s is held: %s calls, sent at %s, request-id %s: %s",
                     *(batch[key] for key in ("batch_id", "calls", "sent_at", "request_id", "reason")),
                 )
+            self.log.warning(
+                "A person settles what is held: with the Dag phonon_held_batches, or on the command line, from "
+                "'phonon held list' on"
+            )
 
 
 class StopOperator(BaseOperator):  # type: ignore[misc] # as above
@@ -191,7 +198,8 @@ def branches_of(summary: Mapping[str, Any]) -> list[str]:
     counts = summary["by_status"]
     branches = [ACCEPTED] if counts.get("accepted") or counts.get("accepted_earlier") else []
     branches += [REVIEW_REFUSED] if counts.get("refused") else []
-    branches += [REVIEW_HELD] if counts.get("held") else []
+    # Not by the count, which has the closed ones too: nobody waits for those.
+    branches += [REVIEW_HELD] if summary["held"] else []
     branches += [summary["stop"]] if summary["stop"] else []
     return branches or [ACCEPTED]
 

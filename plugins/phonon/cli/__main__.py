@@ -1,0 +1,5 @@
+"""Run the command line as a module."""
+
+from phonon.cli.app import app
+
+app(prog_name="phonon")

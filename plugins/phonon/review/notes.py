@@ -1,0 +1,33 @@
+"""What a person is told before a decision, and what a person writes about it, which must hold no number."""
+
+from __future__ import annotations
+
+import re
+
+from phonon.errors import ConfigurationError
+
+WARNING = (
+    "If Phonon did receive the first request, these people are called a second time. Look at Phonon's own report "
+    "first: to release says that you know that the calls were not received."
+)
+
+_LONGEST = 500
+_MOBILE = re.compile(r"(?<!\d)(?:\+?91|0)?[ .-]?[6-9](?:[ .()-]{0,2}\d){9}(?!\d)")
+
+
+def checked_note(text: str | None, *, key: str = "note") -> str:
+    """A note on one line, as it is kept.
+
+    :param key: what the person calls it, for the error.
+    :raises ConfigurationError: if it is empty, too long, or holds what could be a phone number.
+    """
+    note = " ".join((text or "").split())
+    if not note:
+        raise ConfigurationError(f"{key}: say why, in a few words. It is kept with the decision.")
+    if len(note) > _LONGEST:
+        raise ConfigurationError(f"{key}: at most {_LONGEST} characters; found {len(note)}.")
+    if _MOBILE.search(note):
+        raise ConfigurationError(
+            f"{key}: it holds what could be a phone number, and it is shown in logs and results. Leave that out."
+        )
+    return note

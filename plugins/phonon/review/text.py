@@ -1,0 +1,128 @@
+"""Held batches in words and tables, for a log or a terminal: without numbers and without contacts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from phonon.ledger.pauses import Pause
+from phonon.ledger.settlements import Case, History
+from phonon.review.desk import EvidenceOutcome, Settled
+
+_SHOWN = 200
+
+
+def listing(found: Sequence[Case]) -> str:
+    """A table of what waits."""
+    if not found:
+        return "Nothing is held."
+    rows = [
+        (
+            str(case.batch_id),
+            case.campaign,
+            case.interval_key,
+            str(case.calls),
+            _time(case.sent_at),
+            "a person" if case.is_held else "the next run",
+            case.request_id or "",
+            case.reason,
+        )
+        for case in found[:_SHOWN]
+    ]
+    header = ("batch", "campaign", "interval", "calls", "sent (UTC)", "waits for", "request-id", "why")
+    more = [f"... and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
+    total = f"{len(found)} batches with {sum(case.calls for case in found)} calls"
+    return "\n".join([_table(header, rows), *more, total])
+
+
+def story(told: History) -> str:
+    """A batch and its history."""
+    case = told.case
+    lines = [
+        f"Batch {case.batch_id}: {case.state}",
+        f"  campaign    {case.campaign}",
+        f"  interval    {case.interval_key}",
+        f"  endpoint    {case.endpoint}",
+        f"  calls       {case.calls}",
+        f"  request-id  {case.request_id or 'none'}",
+    ]
+    lines += [f"  why         {case.reason}"] if case.reason else []
+    lines += [f"  made from   {_listed(told.made_from)}"] if told.made_from else []
+    lines += [f"  made into   {_listed(told.made_into)}"] if told.made_into else []
+    sends = [
+        (
+            str(send.batch_id),
+            _time(send.started_at),
+            _time(send.answered_at) or "no answer",
+            send.run_id,
+            str(send.calls),
+            str(send.bytes),
+            str(send.http_status or ""),
+            str(send.code or ""),
+            send.outcome or "",
+        )
+        for send in told.sends
+    ]
+    header = ("batch", "sent (UTC)", "answered (UTC)", "run", "calls", "bytes", "HTTP", "code", "outcome")
+    lines += ["", _table(header, sends) if sends else "It was never sent."]
+    decided = [
+        (str(each.batch_id), _time(each.at), each.by, each.action, str(each.calls), each.note)
+        for each in told.decisions
+    ]
+    if decided:
+        lines += ["", _table(("batch", "decided (UTC)", "by", "what", "calls", "note"), decided)]
+    return "\n".join(lines)
+
+
+def told_settled(done: str, settled: Settled) -> str:
+    """What was settled. ``done``: "released" or "closed"."""
+    lines = []
+    for case in settled.cases:
+        new = settled.new_batches.get(case.batch_id)
+        into = f", now batch {new}" if new else ""
+        lines.append(f"Batch {case.batch_id} of {case.campaign} {done}: {case.calls} calls{into}")
+    return "\n".join(lines)
+
+
+def told_evidence(outcome: EvidenceOutcome) -> str:
+    """What a report has settled and what not, with its reasons."""
+    proven = outcome.proven
+    whole = len(proven.settled) - len(proven.still_held)
+    lines = [f"{proven.calls} calls accepted: {whole} batches in full, {len(proven.still_held)} in part."]
+    if proven.calls_still_held:
+        lines.append(f"{proven.calls_still_held} calls of these stay held: the report does not list them.")
+    lines += [f"Batch {old}: what stays held is batch {new} now." for old, new in proven.still_held.items()]
+    lines += [
+        f"Batch {_listed(each.batch_ids)}: the report lists {each.listed} phonon-uuids under its request-id and "
+        f"{each.sent} calls were sent. A uuid without a client-identifier does not tell whose call it is, so this "
+        "proves nothing; it stays held."
+        for each in outcome.unproven
+    ]
+    lines += [f"{count} rows {fit.value}." for fit, count in sorted(outcome.other_rows.items())]
+    if outcome.named_twice:
+        lines.append(
+            f"{outcome.named_twice} calls are listed with more than one phonon-uuid: Phonon took each for more "
+            "than one call. Ask Phonon whether these people were called twice."
+        )
+    return "\n".join(lines)
+
+
+def told_pauses(pauses: Sequence[Pause]) -> str:
+    """The switches that are set."""
+    return "\n".join(map(str, pauses)) or "Nothing is paused."
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [header, *rows]
+    )
+
+
+def _time(at: datetime | None) -> str:
+    return "" if at is None else f"{at:%Y-%m-%d %H:%M:%S}"
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers))
