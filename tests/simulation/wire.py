@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,6 +33,8 @@ class Roads:
     late: float = 0.0
     repeated: float = 0.0
     suspended_at_first_byte: float = 0.0
+    latencies: Sequence[float] = (0.01, 0.05, 0.2, 1.0, 4.0)
+    """Seconds for one way."""
 
 
 @dataclass(frozen=True)
@@ -123,21 +125,21 @@ class SimulatedTransport:
         # Bytes may lie in a buffer on the way for longer than the sender waits, but not past its lease.
         late = timeline.chance(roads.late)
         timeline.happened["late"] += late
-        travel = timeline.random.uniform(0, 14.0) if late else _latency(timeline)
+        travel = timeline.random.uniform(0, 14.0) if late else timeline.random.choice(roads.latencies)
         timeline.after(travel, lambda: self._arrived(box, endpoint, content, lapsed))
         return box
 
     def _arrived(self, box: Future[Any], endpoint: Endpoint, content: bytes, lapsed: bool) -> None:
-        timeline = self._wire.timeline
+        timeline, roads = self._wire.timeline, self._wire.roads
         reply = self._wire.arrive(endpoint, content, lapsed=lapsed)
-        if reply.code in _SUCCESSES and timeline.chance(self._wire.roads.repeated):
+        if reply.code in _SUCCESSES and timeline.chance(roads.repeated):
             timeline.happened["repeated"] += 1
             # As a proxy that lost the answer does it, and asks again by itself.
             copy = self._wire.arrive(endpoint, content, lapsed=lapsed, repeated=True)
             reply = reply if copy.status == 429 else copy
-        if timeline.chance(self._wire.roads.answer_lost) or reply.delivery is Delivery.NEVER:
+        if timeline.chance(roads.answer_lost) or reply.delivery is Delivery.NEVER:
             return
-        back = _latency(timeline) + reply.delay_seconds
+        back = timeline.random.choice(roads.latencies) + reply.delay_seconds
         timeline.after(back, lambda: _answer(box, reply if reply.delivery is Delivery.WHOLE else None))
 
     def _await(self, box: Future[Any]) -> Exchange:
@@ -152,7 +154,3 @@ class SimulatedTransport:
 def _answer(box: Future[Any], reply: Reply | None) -> None:
     if not box.done():
         box.set_result(reply)
-
-
-def _latency(timeline: Timeline) -> float:
-    return timeline.random.choice((0.01, 0.05, 0.2, 1.0, 4.0))

@@ -103,7 +103,7 @@ def totals(connection: Connection, interval_id: int) -> Totals:
     refused = connection.execute(
         select(rejects.c.status, func.count())
         .join(intervals, intervals.c.plan_id == rejects.c.plan_id)
-        .where(intervals.c.id == interval_id, ~_claimed_since(interval_id))
+        .where(intervals.c.id == interval_id, ~_claimed_elsewhere(interval_id))
         .group_by(rejects.c.status)
     )
     for status, count in refused:
@@ -201,13 +201,13 @@ def _call_row(call: Row[Any], batch: Row[Any], phonon_uuids: Mapping[str, str]) 
     }
 
 
-def _claimed_since(interval_id: int) -> ColumnElement[bool]:
-    """Whether a later plan, perhaps one that was never completed, has planned a rejected contact after all."""
+def _claimed_elsewhere(interval_id: int) -> ColumnElement[bool]:
+    """Whether another plan, perhaps one that was never completed, has planned a rejected contact after all."""
     return exists().where(
         calls.c.interval_id == interval_id,
         calls.c.contact_id == rejects.c.contact_id,
         # A contact that is claimed can only be rejected by the same plan as repeated or bad, never as suppressed.
-        or_(rejects.c.status == CallStatus.SUPPRESSED, calls.c.plan_id > rejects.c.plan_id),
+        or_(rejects.c.status == CallStatus.SUPPRESSED, calls.c.plan_id != rejects.c.plan_id),
     )
 
 
@@ -223,7 +223,7 @@ def _reject_rows(
                 .where(
                     rejects.c.plan_id == interval.plan_id,
                     rejects.c.row_number > after,
-                    ~_claimed_since(interval.id),
+                    ~_claimed_elsewhere(interval.id),
                 )
                 .order_by(rejects.c.row_number)
                 .limit(chunk_rows)
