@@ -1,22 +1,45 @@
 """When people may be called: a stretch of the day, on some days of the week, on the clocks of one timezone.
 
-The lowest layer: imports the standard library only.
+The lowest layer: imports the standard library, and the errors, only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+from phonon.errors import ConfigurationError
+
+CLOSING_MARGIN = timedelta(seconds=60)
+"""Nothing that dials at once is sent this close to the end of a window or day: it may dial a little later."""
+
 _DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
 
 _SEARCHED_DAYS = 22
 """A weekly window can lose one week to a clock change, and another to a date that a zone skipped."""
+
+_SEARCHES = 34
+"""Holidays can close a window for longer than that, so it is searched for again: for two years in all."""
+
+
+class Outside(StrEnum):
+    """What becomes of a call whose moment is outside the calling window."""
+
+    NEXT_WINDOW = "next_window"
+    """It is handed over with a start-time in the next window."""
+    WAIT = "wait"
+    """It starts in the next window as well, and is not even handed over before that is open."""
+    DROP = "drop"
+    """It is not made."""
+
+
+class NeverOpenError(ConfigurationError):
+    """A calling window that holidays keep closed for years."""
 
 
 class Weekday(StrEnum):
@@ -43,12 +66,31 @@ EVERY_DAY = frozenset(Weekday)
 
 
 @dataclass(frozen=True)
+class Holidays:
+    """Dates on which nobody is called: single ones, and those of calendars that are asked one date at a time."""
+
+    dates: frozenset[date] = frozenset()
+    calendars: tuple[Container[date], ...] = ()
+
+    def __contains__(self, day: object) -> bool:
+        """Tell whether ``day``, a plain date, is a holiday."""
+        return day in self.dates or any(day in calendar for calendar in self.calendars)
+
+    def __str__(self) -> str:
+        return ", ".join([*map(str, sorted(self.dates)), *map(str, self.calendars)])
+
+
+NO_HOLIDAYS = Holidays()
+"""Every date is a day like any other."""
+
+
+@dataclass(frozen=True)
 class CallingWindow:
     """The instants at which a clock on a wall in ``timezone`` shows a time that is open, on a day that is open.
 
     Open from ``open`` (included) to ``close`` (excluded), both on the same day. Being defined by the clock on
     the wall, a window that lies in an hour that summer time skips does not open on that day, and one that lies
-    in an hour that is repeated opens twice.
+    in an hour that is repeated opens twice. A date of ``holidays`` is one on that wall's calendar.
 
     :raises ValueError: if ``open`` is not before ``close``, a time carries a timezone of its own, or no day is
         open.
@@ -58,6 +100,7 @@ class CallingWindow:
     close: time
     days: frozenset[Weekday]
     timezone: ZoneInfo
+    holidays: Holidays = NO_HOLIDAYS
 
     def __post_init__(self) -> None:
         if self.open.tzinfo is not None or self.close.tzinfo is not None:
@@ -71,7 +114,8 @@ class CallingWindow:
 
     def __str__(self) -> str:
         days = "" if self.days == EVERY_DAY else " on " + ", ".join(d for d in Weekday if d in self.days)
-        return f"{_clock(self.open)}-{_clock(self.close)} {self.timezone.key}{days}"
+        holidays = "" if self.holidays == NO_HOLIDAYS else f" except {self.holidays}"
+        return f"{_clock(self.open)}-{_clock(self.close)} {self.timezone.key}{days}{holidays}"
 
     def is_open(self, at: datetime) -> bool:
         """Tell whether a call may start at ``at``, an aware datetime in any zone.
@@ -79,18 +123,28 @@ class CallingWindow:
         :raises ValueError: if ``at`` is naive.
         """
         local = _utc(at).astimezone(self.timezone)
-        return Weekday.of(local) in self.days and self.open <= local.time() < self.close
+        on_wall = Weekday.of(local) in self.days and self.open <= local.time() < self.close
+        return on_wall and local.date() not in self.holidays
 
     def next_open(self, at: datetime) -> datetime:
         """Return ``at`` itself if the window is open then, else the start of the next window, in its zone.
 
         :raises ValueError: if ``at`` is naive.
+        :raises NeverOpenError: if holidays keep it closed for two years.
         """
         if self.is_open(at):
             return at
         after = _utc(at)
-        starts = (start for start in self._edges(after, self.open) if start > after and self.is_open(start))
-        return min(starts).astimezone(self.timezone)
+        for search in range(_SEARCHES):
+            around = after + search * _SEARCHED_DAYS * _DAY
+            # In order, so that no holiday is asked for that lies behind the opening: its calendar may end before.
+            for start in sorted(self._edges(around, self.open)):
+                if start > after and self.is_open(start):
+                    return start.astimezone(self.timezone)
+        raise NeverOpenError(
+            f"The calling window {self} does not open in the two years after {at.isoformat()}. Remove some of "
+            f"its holidays, or allow more days of the week."
+        )
 
     def closes_at(self, at: datetime) -> datetime:
         """Return the end of the window that is open at ``at``, in its zone: the first instant not open again.

@@ -141,8 +141,6 @@ BROKEN_VALUES = [
     ("sql/renewal_contacts.sql", "DELETE FROM x", 4, 11, "contacts", ["SQL with a SELECT", "'DELETE FROM x'"]),
     ("limits: {max_calls: 50000}", "approval: {above: 1}", 10, 1, "approval", ["approval is not yet supported"]),
     ("limits: {max_calls: 50000}", "backfill: {mode: call}", 10, 1, "backfill", ["backfill is not yet supported"]),
-    ("limits: {max_calls: 50000}", "suppress: sql/no.sql", 10, 1, "suppress", ["suppress is not yet supported"]),
-    ('close: "19:00"', "holidays: []", 9, 25, "window.holidays", ["holidays is not yet supported"]),
     ('"0 9 * * MON-SAT"', "{new_rows: {}}", 2, 12, "schedule.new_rows", ["new_rows is not yet supported"]),
 ]
 

@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatch.sending import batch, rules
-from ledger.promises import NOON
+from ledger.promises import NOON, new_batch
 from phonon.api.answer import Answer
 from phonon.api.codes import Code
 from phonon.api.endpoints import Endpoint
-from phonon.api.request import thaw
+from phonon.api.request import freeze_objects, thaw
 from phonon.api.transport import Exchange, NoAnswer, NotSent
 from phonon.api.verdict import Kind, Past
 from phonon.dispatch.policy import UnknownPolicy
@@ -17,6 +17,7 @@ from phonon.dispatch.rules import backoff
 from phonon.dispatch.settlement import settle, split
 from phonon.ledger.states import BatchState, CallStatus, call_status
 
+DAY = 86_400.0
 _NAMES = ["ci-a", "ci-b", "ci-c", "ci-d"]
 _REALTIME, _BULK = Endpoint.REALTIME, Endpoint.BULK
 _SILENT = NoAnswer("reset")
@@ -101,6 +102,19 @@ def test_a_partial_success_that_lists_none_of_ours_is_held_whole(listed: list[st
 def test_what_was_above_the_limit_or_never_left_is_no_attempt() -> None:
     for exchange in (_answer(None, status=429), NotSent("refused")):
         assert settle(batch(attempts=2), exchange, rules(), NOON).outcome.attempts == 2
+
+
+@pytest.mark.parametrize("code", [Code.INSUFFICIENT_BALANCE, Code.INVALID_FLOW_ID])
+def test_a_refusal_that_a_person_has_to_mend_is_no_attempt(code: Code) -> None:
+    assert settle(batch(attempts=2), _answer(code), rules(), NOON).outcome.attempts == 2
+
+
+def test_each_half_can_be_sent_until_the_end_of_its_own_day() -> None:
+    today, tomorrow = (new_batch(names, starts_at=at).frozen for names, at in ((["a"], NOON), (["b"], NOON + DAY)))
+    two_days = freeze_objects(thaw(today) + thaw(tomorrow))
+    halves = split(batch(frozen=two_days, calls=2), "bad").children
+    assert [half.starts_at for half in halves] == [NOON, NOON + DAY]
+    assert halves[1].not_after - halves[0].not_after == DAY
 
 
 def test_halves_keep_the_calls_in_order_and_were_never_sent() -> None:

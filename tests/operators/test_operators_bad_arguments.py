@@ -29,7 +29,7 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"contact_id": ""}, ["contact_id: Expected the name of a column"]),
     ({"name": "two words"}, ["name: Expected a Dag id", "'two words'"]),
     ({"limits": {"max_cals": 5}}, ["limits.max_cals: There is no key 'max_cals'", "Did you mean 'max_calls'?"]),
-    ({"suppress": "sql/no.sql"}, ["suppress: ", "not yet supported"]),
+    ({"suppress": "DELETE FROM people"}, ["suppress: ", "SQL with a SELECT"]),
     ({"schedule": "@daily"}, ["schedule: is the Dag's", "DAG()"]),
     ({"limit": 0}, ["limit: Expected a whole number of 1 or more", "0"]),
     ({"limit": "5"}, ["limit: Expected a whole number of 1 or more", "'5'"]),
@@ -89,5 +89,5 @@ def test_good_arguments_go_to_the_campaign_and_those_of_airflow_to_airflow() -> 
     assert [asset.uri for asset in task.outlets] == [other.uri, "phonon://dag.calls/results"]
 
 
-def test_the_query_is_all_that_airflow_renders_and_stores() -> None:
-    assert PhononOutboundOperator.template_fields == ("contacts",)
+def test_the_queries_are_all_that_airflow_renders_and_stores() -> None:
+    assert PhononOutboundOperator.template_fields == ("contacts", "suppress")

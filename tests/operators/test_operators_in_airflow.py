@@ -52,3 +52,10 @@ def test_an_empty_query_is_a_successful_run(desk: Desk) -> None:
     empty = "SELECT id, mobile, name FROM people WHERE false"
     assert run_dag(desk, name="airflow_empty", contacts=empty) == "success"
     assert desk.phonon.summary()["requests"] == 0
+
+
+def test_a_suppress_query_is_rendered_and_keeps_its_numbers_from_being_called(desk: Desk) -> None:
+    suppress = "SELECT mobile FROM people WHERE id = 'C1' AND '{{ logical_date.date() }}' = '2026-11-24'"
+    assert run_dag(desk, name="airflow_suppress", suppress=suppress) == "success"
+    assert desk.statuses() == {"accepted": PEOPLE - 1, "suppressed": 1}
+    assert "0001" not in desk.accepted()

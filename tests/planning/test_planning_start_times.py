@@ -9,13 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phonon.calling_window import CallingWindow, Weekday
+from phonon.calling_window import EVERY_DAY, CallingWindow, Holidays, Outside, Weekday
 from phonon.planning.start_times import (
     CLOSING_MARGIN,
     NotATimeError,
+    Start,
     StartTimes,
     earliest_start,
     last_sending_time,
+    next_window,
 )
 from planning.windows import INDIA, OFFICE_HOURS
 
@@ -56,7 +58,7 @@ def test_whatever_a_contact_asks_for_its_call_starts_in_the_window(
             starts.of(value)
         return
     with suppress(NotATimeError):  # a plain date can be too far as well, on the clock of the window
-        start = starts.of(value)
+        start = starts.of(value).at
         assert start >= now.replace(microsecond=0)
         assert window.is_open(start)
 
@@ -80,7 +82,8 @@ def test_whatever_a_contact_asks_for_its_call_starts_in_the_window(
     ],
 )
 def test_a_contact_starts_at(value: object, start: str) -> None:
-    assert StartTimes(OFFICE_HOURS, None, _NOW).of(value) == datetime.fromisoformat(start + "+05:30")
+    found = StartTimes(OFFICE_HOURS, None, _NOW).of(value)
+    assert found == Start(datetime.fromisoformat(start + "+05:30"))
 
 
 @pytest.mark.parametrize("value", ["", "soon", "25:00", 5, 5.5, True, float("nan"), [], {}, "9999-12-31", b"x"])
@@ -91,7 +94,53 @@ def test_what_is_no_time_is_told_apart(value: object) -> None:
 
 def test_a_time_of_day_of_the_campaign_is_on_the_clock_of_the_window() -> None:
     late_in_utc = datetime(2026, 11, 23, 20, tzinfo=UTC)  # the 24th in India
-    assert StartTimes(OFFICE_HOURS, time(11), late_in_utc).of(None) == datetime(2026, 11, 24, 11, tzinfo=INDIA)
+    start = StartTimes(OFFICE_HOURS, time(11), late_in_utc).of(None)
+    assert start == Start(datetime(2026, 11, 24, 11, tzinfo=INDIA))
+
+
+@pytest.mark.parametrize(
+    ("value", "dropped"),
+    [
+        (None, False),
+        ("15:30", False),
+        ("11:00", False),
+        ("09:59", False),
+        ("18:58:59", False),
+        ("18:59:30", True),
+        ("19:00", True),
+        ("23:30", True),
+        ("2026-11-25T09:59:59", True),
+        ("2026-11-25T10:00:00", False),
+        ("2026-11-25T04:30:00+00:00", False),
+        ("2026-11-25", False),
+        (date(2026, 11, 25), False),
+        (pd.Timestamp("2026-11-25"), False),
+        (date(2026, 11, 26), True),
+        ("2026-11-26T12:00:00", True),
+        (date(2026, 11, 23), False),
+    ],
+)
+def test_a_campaign_that_drops_what_is_outside_drops_the_call_of(value: object, dropped: bool) -> None:
+    closed = Holidays(frozenset({date(2026, 11, 26)}))
+    window = CallingWindow(time(10), time(19), EVERY_DAY, INDIA, closed)
+    start = StartTimes(window, None, _NOW, Outside.DROP).of(value)
+    assert start.dropped is dropped
+    assert window.is_open(start.at)
+    for kept in (Outside.NEXT_WINDOW, Outside.WAIT):
+        assert StartTimes(window, None, _NOW, kept).of(value) == Start(start.at)
+
+
+@pytest.mark.parametrize(("hour", "dropped"), [(9, True), (10, False), (18, False), (19, True)])
+def test_a_run_outside_the_hours_drops_what_should_start_now(hour: int, dropped: bool) -> None:
+    now = datetime(2026, 11, 24, hour, tzinfo=INDIA)
+    assert StartTimes(OFFICE_HOURS, None, now, Outside.DROP).of(None).dropped is dropped
+
+
+def test_the_next_window_is_never_the_one_that_is_open() -> None:
+    tomorrow = datetime(2026, 11, 25, 10, tzinfo=INDIA)
+    assert next_window(OFFICE_HOURS, _NOW) == tomorrow
+    assert next_window(OFFICE_HOURS, datetime(2026, 11, 24, 22, tzinfo=INDIA)) == tomorrow
+    assert next_window(OFFICE_HOURS, datetime(2026, 11, 25, 9, tzinfo=INDIA)) == tomorrow
 
 
 @given(_INSTANTS)

@@ -1,4 +1,4 @@
-"""Finds the SQL file that a campaign names."""
+"""Finds the SQL files that a campaign names."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _text_of(path: Path, named: str) -> str:
         raise ConfigurationError(f"The file {shortened(named)!r} is not UTF-8 text. Save it as UTF-8.") from error
     if not without_comments(text).strip():
         raise ConfigurationError(
-            f"The file {shortened(named)!r} holds no SQL. Write the query that selects the contacts."
+            f"The file {shortened(named)!r} holds no SQL. Write the query that selects what is asked for."
         )
     return text
 

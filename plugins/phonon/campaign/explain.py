@@ -29,8 +29,6 @@ _NOT_YET = {
     ("schedule", "new_rows"),
     ("approval",),
     ("backfill",),
-    ("suppress",),
-    ("window", "holidays"),
 }
 """Keys that the format will have. Until then each is refused, because ignoring it would call the wrong people."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -22,16 +23,22 @@ from phonon.dispatch.flights import Flights
 from phonon.dispatch.process import Ending
 from phonon.dispatch.progress import Progress
 from phonon.dispatch.rules import SendingRules
+from phonon.errors import ConfigurationError
 from phonon.ledger.budget import RateLimit
 from phonon.ledger.claims import find_interval
 from phonon.ledger.outbox import erase_settled
 from phonon.ledger.report import HeldBatch, Totals, held_batches, open_calls, result_rows, run_figures, totals
+from phonon.ledger.settlements import Decision
 from phonon.ledger.states import CallStatus
 from phonon.ledger.store import Ledger
+from phonon.ledger.withdrawals import DO_NOT_CALL, Withdrawal, withdraw_listed
 from phonon.planning.planner import Planned, Planner
 from phonon.planning.rules import PerNumber, PlanningRules, calls_per_batch
+from phonon.planning.start_times import next_window
+from phonon.planning.suppression import NumberSet, read_numbers
 from phonon.warehouse.warehouse import Warehouse
 
+_JINJA = re.compile(r"\{[{%]")
 _READ_ROWS = 10_000
 _WRITE_ROWS = 10_000
 _KEEP_NUMBERS_SECONDS = 7 * 24 * 3600.0
@@ -76,8 +83,13 @@ class CampaignJob:
         self._warehouse = warehouse
         self._log = log
 
-    def extract_and_batch(self, sql: str, settings: ConnectionSettings) -> Planned:
-        """Read the contacts and plan their calls. ``sql`` is the rendered query."""
+    def extract_and_batch(self, sql: str, settings: ConnectionSettings, *, suppress: str | None = None) -> Planned:
+        """Read the contacts and plan their calls.
+
+        :param sql: the rendered query.
+        :param suppress: the rendered query of numbers that must not be called; by default the campaign's own,
+            which must then need no rendering.
+        """
         campaign, run = self._campaign, self._run
         start = campaign.start_at
         columns = ContactColumns(
@@ -93,8 +105,9 @@ class CampaignJob:
             endpoint=campaign.endpoint,
             api_version="TEST" if run.test_numbers else settings.api_version,
             window=campaign.calling_window,
+            outside=campaign.window.outside,
             start_at=start.clock if isinstance(start, StartAtTime) else None,
-            per_number=PerNumber(per_number.calls, per_number.days) if per_number else None,
+            per_number=PerNumber(per_number.calls, per_number.days, per_number.group) if per_number else None,
             max_calls=campaign.limits.max_calls,
             correlation_key=campaign.correlation_key,
             calls_per_batch=calls_per_batch(
@@ -104,12 +117,41 @@ class CampaignJob:
             dry_run=run.dry_run,
             test_numbers=run.test_numbers,
         )
-        planner = Planner(self._ledger, rules, columns, run_id=run.run_id, log=self._log)
         warehouse = self._open_warehouse()
         warehouse.ensure_tables(campaign.results_table)
+        suppressed = self._suppressed(warehouse, suppress)
+        planner = Planner(self._ledger, rules, columns, run_id=run.run_id, log=self._log, suppressed=suppressed)
         # Closed whatever happens: a DuckDB file that is still held keeps the results from being pushed.
         with closing(warehouse.read(sql, chunk_rows=_READ_ROWS)) as chunks:
             return planner.plan(run.interval_key, chunks)
+
+    def _suppressed(self, warehouse: Warehouse, rendered: str | None) -> NumberSet | None:
+        """Read the numbers that the campaign must not call. A test run calls the tester's numbers only."""
+        sql = self._campaign.suppress_sql if rendered is None else rendered
+        if sql is None or self._run.test_numbers:
+            return None
+        if rendered is None and _JINJA.search(sql):
+            raise ConfigurationError(
+                f"The suppress query of campaign {self._campaign.name} has Jinja that was not rendered. Nothing "
+                "was planned."
+            )
+        with closing(warehouse.read(sql, chunk_rows=_READ_ROWS)) as chunks:
+            return read_numbers(chunks, self._log)
+
+    def _withdraw(self, interval_id: int) -> None:
+        """Take back what was planned before its number was put on the do-not-call list."""
+        with self._ledger.transaction(read_only=True) as connection:
+            now = self._ledger.now(connection)
+        decision = Decision("the do-not-call list", DO_NOT_CALL, self._run.run_id, now)
+        done = withdraw_listed(self._ledger, decision, interval_id)
+        if done != Withdrawal():
+            self._log.warning(
+                "Do not call: %d planned calls were taken back, %d have other numbers left, and %d are beyond "
+                "reach, since they may have been accepted",
+                done.withdrawn,
+                done.shortened,
+                done.out_of_reach,
+            )
 
     def trigger_calls(
         self, settings: ConnectionSettings, make_transport: Callable[[], Transport], ending: Ending | None = None
@@ -117,6 +159,9 @@ class CampaignJob:
         """Send what may be sent of the interval, until ``ending`` says that the process is to end."""
         with self._ledger.transaction() as connection:
             interval_id = find_interval(connection, self._campaign.name, self._run.interval_key)
+        if not self._run.test_numbers:
+            self._withdraw(interval_id)
+        with self._ledger.transaction(read_only=True) as connection:
             waiting = open_calls(connection, interval_id)
         stopped = None
         if self._run.dry_run:
@@ -124,7 +169,17 @@ class CampaignJob:
         elif waiting:
             stopped = self._send(settings, make_transport(), interval_id, waiting, ending)
         with self._ledger.transaction(read_only=True) as connection:
-            return Sent(totals(connection, interval_id), held_batches(connection, interval_id), stopped)
+            now = datetime.fromtimestamp(self._ledger.now(connection), UTC)
+            sent = Sent(totals(connection, interval_id), held_batches(connection, interval_id), stopped)
+        if sent.pending and sent.stopped is None and not self._run.dry_run:
+            opens = next_window(self._campaign.calling_window, now)
+            self._log.warning(
+                "%d calls are pending, since the calling hours do not let them go now. The next window opens at "
+                "%s. To send them, clear this task then, or run the interval again; those whose day is over expire",
+                sent.pending,
+                f"{opens:%Y-%m-%d %H:%M} {self._campaign.calling_window.timezone.key}",
+            )
+        return sent
 
     def _send(
         self,
@@ -142,6 +197,7 @@ class CampaignJob:
         rules = SendingRules(
             window=self._campaign.calling_window,
             limits=limits,
+            outside=self._campaign.window.outside,
             on_unknown={endpoint: self._campaign.on_unknown.at(endpoint) for endpoint in Endpoint},
             max_in_flight=settings.max_in_flight,
         )

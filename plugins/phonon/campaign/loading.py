@@ -33,9 +33,9 @@ class BrokenCampaign:
 
 
 def load_campaign(path: Path, *, include: Path) -> Campaign:
-    """Return the campaign of a file, with the text of its SQL file.
+    """Return the campaign of a file, with the text of its SQL files.
 
-    :param include: the folder that a path in ``contacts`` is looked up in; the folder that holds the folder of
+    :param include: the folder that paths of SQL files are looked up in; the folder that holds the folder of
         campaigns comes second.
     :raises CampaignError: if anything is wrong with the file; it tells everything that is.
     """
@@ -69,20 +69,24 @@ def find_campaigns(folder: Path, *, include: Path) -> list[Campaign | BrokenCamp
 
 def _campaign_of(document: Document, include: Path) -> Campaign:
     problems = list(document.flaws)
-    sql, campaign = None, None
-    contacts = document.values.get("contacts")
-    if isinstance(contacts, str) and is_sql_path(contacts) and "\0" not in contacts:
-        try:
-            sql = read_query(contacts, _query_folders(document.path, include))
-        except ConfigurationError as error:
-            problems.append(document.problem(("contacts",), str(error)))
+    campaign = None
+    queries: dict[str, str] = {}
+    for key in ("contacts", "suppress"):
+        named = document.values.get(key)
+        if isinstance(named, str) and is_sql_path(named) and "\0" not in named:
+            try:
+                queries[key] = read_query(named, _query_folders(document.path, include))
+            except ConfigurationError as error:
+                problems.append(document.problem((key,), str(error)))
     try:
         campaign = Campaign.model_validate(document.values)
     except ValidationError as error:
         problems += explain(error, document)
     if problems or campaign is None:
         raise CampaignError(document.path, problems)
-    return campaign if sql is None else campaign.with_sql_of_file(sql)
+    for key, sql in queries.items():
+        campaign = campaign.with_sql_of_file(sql, key=key)
+    return campaign
 
 
 def _query_folders(path: Path, include: Path) -> list[Path]:

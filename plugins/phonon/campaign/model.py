@@ -13,6 +13,7 @@ from pydantic import (
     PrivateAttr,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from phonon.api.endpoints import Endpoint
@@ -34,7 +35,7 @@ from phonon.campaign.shapes import (
     clash,
     is_sql_path,
 )
-from phonon.campaign.start import StartAt, StartNow
+from phonon.campaign.start import StartAt, StartNow, check_start
 from phonon.errors import ConfigurationError
 
 RUNS_TABLE = "phonon_campaign_runs"
@@ -131,8 +132,16 @@ class Campaign(BaseModel):
     )
     limits: Limits = Field(
         default=Limits(),
-        description="How many people a run calls at most, and how often a number is called by all campaigns.",
+        description="How many people a run calls at most, and how often a number is called.",
         examples=[{"max_calls": 50000, "per_number": {"calls": 1, "days": 1}}],
+    )
+    suppress: SqlOrPath | None = Field(
+        default=None,
+        description=(
+            "Numbers that must not be called, in one column: the path of an .sql file under include/, or the SQL "
+            "itself. Jinja is rendered."
+        ),
+        examples=["sql/do_not_call.sql", "SELECT mobile FROM complaints", None],
     )
     on_unknown: OnUnknown = Field(
         default=OnUnknown(),
@@ -154,7 +163,7 @@ class Campaign(BaseModel):
         default="phonon_ledger", description="The Airflow connection to the ledger.", examples=["phonon_ledger"]
     )
 
-    _sql_of_file: str | None = PrivateAttr(default=None)
+    _sql_of_files: Mapping[str, str] = PrivateAttr(default={})
 
     @field_validator("window")
     @classmethod
@@ -162,6 +171,11 @@ class Campaign(BaseModel):
         if "purpose" in info.data:
             window.narrowing(info.data["purpose"])
         return window
+
+    @model_validator(mode="after")
+    def _starts_in_window(self) -> Campaign:
+        check_start(self.start_at, self.calling_window)
+        return self
 
     @field_validator("variables")
     @classmethod
@@ -193,17 +207,28 @@ class Campaign(BaseModel):
 
         :raises ConfigurationError: if ``contacts`` is a path and the campaign was not read from a file.
         """
-        if not is_sql_path(self.contacts):
-            return self.contacts
-        if self._sql_of_file is None:
+        return self._sql("contacts", self.contacts)
+
+    @property
+    def suppress_sql(self) -> str | None:
+        """The SQL of the suppress query, its Jinja not yet rendered; None without one.
+
+        :raises ConfigurationError: if ``suppress`` is a path and the campaign was not read from a file.
+        """
+        return None if self.suppress is None else self._sql("suppress", self.suppress)
+
+    def with_sql_of_file(self, sql: str, *, key: str = "contacts") -> Campaign:
+        """Return this campaign, with the text of the file that ``contacts``, or another key, names."""
+        copy = self.model_copy()
+        copy._sql_of_files = {**self._sql_of_files, key: sql}  # noqa: SLF001 - of its own class
+        return copy
+
+    def _sql(self, key: str, given: str) -> str:
+        if not is_sql_path(given):
+            return given
+        if key not in self._sql_of_files:
             raise ConfigurationError(
-                f"Campaign {self.name} names the file {self.contacts}, which has not been read. "
+                f"Campaign {self.name} names the file {given}, which has not been read. "
                 f"Read campaigns with load_campaign, or give the SQL itself."
             )
-        return self._sql_of_file
-
-    def with_sql_of_file(self, sql: str) -> Campaign:
-        """Return this campaign, with the text of the file that ``contacts`` names."""
-        copy = self.model_copy()
-        copy._sql_of_file = sql  # noqa: SLF001 - of its own class
-        return copy
+        return self._sql_of_files[key]

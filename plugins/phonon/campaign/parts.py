@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import date
+from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt
 
 from phonon.api.endpoints import Endpoint
-from phonon.calling_window import CallingWindow, Weekday
+from phonon.calling_window import CallingWindow, Holidays, Outside, Weekday
+from phonon.campaign.holiday_calendars import Holiday, HolidayCalendar, holiday_list
 from phonon.campaign.purposes import INDIA, Purpose, on_indian_clock, what_is_wider
-from phonon.campaign.shapes import TimeOfDay, Timezone, clash
+from phonon.campaign.shapes import Shape, TimeOfDay, Timezone, clash
 from phonon.dispatch.policy import UnknownPolicy
 
 FIXED = ConfigDict(frozen=True, extra="forbid")
 """Nothing of a campaign changes after it was read, and no key is ignored."""
 
 
-def without_repeats(values: tuple[str, ...]) -> tuple[str, ...]:
+_Value = TypeVar("_Value")
+
+
+def without_repeats(values: tuple[_Value, ...]) -> tuple[_Value, ...]:
     """Return ``values`` as they are, or refuse them if one comes twice."""
     twice = next((value for i, value in enumerate(values) if value in values[:i]), None)
     if twice is not None:
@@ -50,6 +55,25 @@ class Window(BaseModel):
         ),
         examples=["Asia/Kolkata"],
     )
+    holidays: Annotated[tuple[Holiday, ...], BeforeValidator(holiday_list), AfterValidator(without_repeats)] = (
+        Field(
+            default=(),
+            description=(
+                "Dates on which no call starts, on the calendar of the window's timezone: dates, and calendars "
+                "of the package holidays by country and region (IN-KA, or {country: IN, region: KA})."
+            ),
+            examples=[["2026-12-25", "IN-KA", {"country": "IN", "region": "MH"}]],
+            json_schema_extra={"uniqueItems": True},
+        )
+    )
+    outside: Outside = Field(
+        default=Outside.NEXT_WINDOW,
+        description=(
+            "What becomes of a call whose moment is outside the window: next_window hands it over with a "
+            "start-time in the next one, wait hands it over only when that is open, drop does not make it."
+        ),
+        examples=["next_window"],
+    )
 
     def narrowing(self, purpose: Purpose) -> CallingWindow:
         """Return the hours of ``purpose``, narrowed by these.
@@ -70,7 +94,7 @@ class Window(BaseModel):
                 f"{preset}). It must open before it closes, on the same day.",
                 at=["close" if self.close else "open"],
             )
-        window = CallingWindow(opens, closes, frozenset(self.days), self.timezone)
+        window = CallingWindow(opens, closes, frozenset(self.days), self.timezone, self._holidays())
         outside = what_is_wider(window, preset)
         if outside is not None:
             raise clash(
@@ -80,14 +104,34 @@ class Window(BaseModel):
             )
         return window
 
+    def _holidays(self) -> Holidays:
+        return Holidays(
+            frozenset(each for each in self.holidays if isinstance(each, date)),
+            tuple(each for each in self.holidays if isinstance(each, HolidayCalendar)),
+        )
+
+
+GroupName = Annotated[
+    str,
+    Shape(
+        r"[A-Za-z][A-Za-z0-9_.\-]{0,99}",
+        "the name of a group: a letter, then at most 99 letters, digits, '_', '-' or '.'",
+    ),
+]
+
 
 class PerNumber(BaseModel):
-    """How often one phone number is called, by all campaigns that share a ledger."""
+    """How often one phone number is called, by the campaign or by all campaigns of a group."""
 
     model_config = FIXED
 
     calls: StrictInt = Field(default=1, ge=1, description="At most so many calls to a number.", examples=[1])
     days: StrictInt = Field(default=1, ge=1, description="In so many days.", examples=[1, 7])
+    group: GroupName | None = Field(
+        default=None,
+        description="Campaigns of one group share the count; without a group a campaign counts its own calls.",
+        examples=["reminders"],
+    )
 
 
 class Limits(BaseModel):

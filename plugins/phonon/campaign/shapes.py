@@ -117,7 +117,8 @@ TimeOfDay = Annotated[
 ]
 
 
-def _calendar_date(value: object) -> date:
+def calendar_date(value: object) -> date:
+    """Return the date that a value of a file or of Python code stands for, or refuse it."""
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
     if isinstance(value, str) and re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
@@ -128,9 +129,7 @@ def _calendar_date(value: object) -> date:
     raise wrong("a date that exists, like 2026-11-01")
 
 
-CalendarDate = Annotated[
-    date, BeforeValidator(_calendar_date), WithJsonSchema({"type": "string", "format": "date"})
-]
+CalendarDate = Annotated[date, BeforeValidator(calendar_date), WithJsonSchema({"type": "string", "format": "date"})]
 
 
 def _timezone(value: object) -> ZoneInfo:

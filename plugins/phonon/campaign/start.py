@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import time
+from datetime import date, datetime, time
 from typing import Annotated, TypeAlias
 
 from pydantic import BeforeValidator, PlainSerializer, TypeAdapter, WithJsonSchema
 
-from phonon.campaign.shapes import CLOCK, CLOCK_EXPECTED, Column, wrong
+from phonon.calling_window import CLOSING_MARGIN, CallingWindow
+from phonon.campaign.shapes import CLOCK, CLOCK_EXPECTED, Column, clash, wrong
 
 
 @dataclass(frozen=True)
@@ -65,3 +66,21 @@ StartAt: TypeAlias = Annotated[
     WithJsonSchema({"type": "string", "minLength": 1}),
 ]
 """A start, given as text: ``now``, ``HH:MM``, or else a column."""
+
+_SOME_DAY = date(2026, 1, 1)
+
+
+def check_start(start: StartNow | StartAtTime | StartAtColumn, window: CallingWindow) -> None:
+    """Refuse a time of day at which the window is never open, or about to close.
+
+    :raises PydanticCustomError: that names ``start_at``.
+    """
+    if not isinstance(start, StartAtTime) or start.clock == window.open:
+        return
+    latest = (datetime.combine(_SOME_DAY, window.close) - CLOSING_MARGIN * 2).time()
+    if not window.open < start.clock <= latest:
+        raise clash(
+            f"No call starts at {start}: the calling window is {window.open:%H:%M}-{window.close:%H:%M}. Give a "
+            f"time from {window.open:%H:%M} to {max(latest, window.open):%H:%M}, or another window.",
+            at=["start_at"],
+        )

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from phonon.api.request import encode_start_time, with_start_time
 from phonon.api.verdict import Past
+from phonon.calling_window import Outside
 from phonon.dispatch.policy import UnknownPolicy
 from phonon.dispatch.rules import SendingRules
 from phonon.dispatch.settlement import give_up, hold, split
 from phonon.ledger.outbox import Batch, Envelope, Outcome
 from phonon.ledger.states import BatchState
 from phonon.planning.start_times import earliest_start, last_sending_time
+
+_START_TIME = re.compile(rb'"start-time":"([^"]+)"')
+"""No text of a contact looks like this: the quotes inside it are escaped."""
 
 
 @dataclass(frozen=True)
@@ -62,29 +67,50 @@ def admit(  # noqa: PLR0911 - a list of guards
         if batch.past.may_be_accepted:
             return hold(batch, "the batch is larger than the limit of a minute")
         return split(batch, "the batch is larger than the limit of a minute")
-    if _starts_inside(batch, rules, now, send_seconds):
-        return Go(envelope)
+    return _look_at_the_clock(envelope, rules, now, send_seconds)
+
+
+def _look_at_the_clock(envelope: Envelope, rules: SendingRules, now: float, send_seconds: float) -> Admission:
+    """Decide about a batch that may go, if only the window allows it."""
+    batch = envelope.batch
+    moments = _moments(batch, now)
+    inside = [_stays_inside(moment, rules, now, send_seconds) for moment in moments]
+    if all(inside):
+        return Go(envelope) if _may_be_handed_over(rules, now, send_seconds) else Leave()
     if batch.past.may_be_accepted:
         return hold(batch, "the calling window closed while the outcome was unknown")
-    return _next_window(batch, rules, now, send_seconds)
+    drops = rules.outside is Outside.DROP
+    if inside[0] or (drops and any(inside)):
+        return split(batch, "some of its calls would start outside the calling hours")
+    if drops:
+        return give_up(batch, "its window has closed")
+    return _next_window(batch, moments[0], rules, send_seconds)
 
 
-def _starts_inside(batch: Batch, rules: SendingRules, now: float, send_seconds: float) -> bool:
-    """Whether the first call starts inside the window, however late the batch arrives."""
-    starts = _starts(batch, now)
-    if batch.starts_at > now + send_seconds:
+def _moments(batch: Batch, now: float) -> list[datetime]:
+    """When the calls of a batch that arrives at once start, in order: a start-time that is past dials at once."""
+    found = {start.decode() for start in _START_TIME.findall(batch.frozen)}
+    starts = {max(now, datetime.fromisoformat(each).timestamp()) for each in found}
+    return [datetime.fromtimestamp(start, UTC) for start in sorted(starts)]
+
+
+def _stays_inside(starts: datetime, rules: SendingRules, now: float, send_seconds: float) -> bool:
+    """Whether a call starts inside the window, however late its batch arrives."""
+    if starts.timestamp() > now + send_seconds:
         return rules.window.is_open(starts)
     return earliest_start(rules.window, starts, timedelta(seconds=send_seconds)) == starts
 
 
-def _next_window(batch: Batch, rules: SendingRules, now: float, send_seconds: float) -> Move | Leave:
+def _may_be_handed_over(rules: SendingRules, now: float, send_seconds: float) -> bool:
+    """Whether Phonon may have a batch already: where calls wait for their window, only while that is open."""
+    if rules.outside is not Outside.WAIT:
+        return True
+    return _stays_inside(datetime.fromtimestamp(now, UTC), rules, now, send_seconds)
+
+
+def _next_window(batch: Batch, moment: datetime, rules: SendingRules, send_seconds: float) -> Move | Leave:
     if batch.past is not Past.FIRST:
         return Leave()
-    start = earliest_start(rules.window, _starts(batch, now), timedelta(seconds=send_seconds))
+    start = earliest_start(rules.window, moment, timedelta(seconds=send_seconds))
     frozen = with_start_time(batch.frozen, encode_start_time(start), before=encode_start_time(start))
     return Move(batch, frozen, start.timestamp(), last_sending_time(start).timestamp())
-
-
-def _starts(batch: Batch, now: float) -> datetime:
-    """When the first call of a batch that arrives at once starts: a start-time that is past dials at once."""
-    return datetime.fromtimestamp(max(now, batch.starts_at), UTC)

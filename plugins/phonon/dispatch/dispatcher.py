@@ -20,6 +20,7 @@ from phonon.dispatch.process import Ending
 from phonon.dispatch.progress import Progress
 from phonon.dispatch.rules import SendingRules, backoff
 from phonon.dispatch.settlement import Settlement, settle
+from phonon.errors import LedgerError
 from phonon.ledger.budget import slow_down
 from phonon.ledger.outbox import (
     Batch,
@@ -142,7 +143,13 @@ class Dispatcher:
             left = end - self._process.monotonic()
             if left <= 0:
                 self._flights.cut_off()
-            self._land(progress, timeout=min(max(left, 0.1), self._rules.look_seconds))
+            try:
+                self._land(progress, timeout=min(max(left, 0.1), self._rules.look_seconds))
+            except LedgerError:
+                if left <= 0:
+                    raise
+                # What has landed is kept: the ledger may be back in time to record it.
+                self._process.sleep(self._rules.look_seconds)
 
     def _launch(self, interval_id: int, progress: Progress) -> float | None:
         """Take and submit what may go; gives when to try again if the limit kept something back."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from tenacity import RetryCallState, Retrying, wait_exponential_jitter
 
 from phonon.api.endpoints import Endpoint
-from phonon.calling_window import CallingWindow
+from phonon.calling_window import CallingWindow, Outside
 from phonon.dispatch.policy import UnknownPolicy
 from phonon.ledger.budget import RateLimit
 
@@ -28,6 +28,8 @@ class SendingRules:
 
     window: CallingWindow
     limits: Mapping[Endpoint, RateLimit]
+    outside: Outside = Outside.NEXT_WINDOW
+    """What becomes of a batch whose window is not open, if it was never sent or refused as a whole."""
     on_unknown: Mapping[Endpoint, UnknownPolicy] = field(
         default_factory=lambda: {Endpoint.BULK: UnknownPolicy.HOLD, Endpoint.REALTIME: UnknownPolicy.RESEND}
     )

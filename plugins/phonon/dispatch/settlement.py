@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from phonon.api.answer import Answer
 from phonon.api.endpoints import Endpoint
@@ -13,6 +15,7 @@ from phonon.dispatch.policy import UnknownPolicy
 from phonon.dispatch.rules import SendingRules, backoff
 from phonon.ledger.outbox import Answered, Batch, Child, Outcome
 from phonon.ledger.states import BatchState
+from phonon.planning.start_times import last_sending_time
 
 
 @dataclass(frozen=True)
@@ -52,17 +55,22 @@ def split(batch: Batch, reason: str, answered: Answered | None = None) -> Outcom
     """Replace a batch that was refused whole, or never sent, by its halves."""
     calls = thaw(batch.frozen)
     middle = (len(calls) + 1) // 2
-    children = [
-        Child(
-            freeze_objects(half),
-            [call["client-identifier"] for call in half],
-            BatchState.PENDING,
-            Past.FIRST,
-        )
-        for half in (calls[:middle], calls[middle:])
-    ]
+    children = [_half(half) for half in (calls[:middle], calls[middle:])]
     attempts = batch.attempts + (1 if answered else 0)
     return Outcome(batch, BatchState.SPLIT, batch.past, reason, attempts, answered, children=children)
+
+
+def _half(calls: list[dict[str, Any]]) -> Child:
+    """Some calls of a batch that was refused whole or never sent, with the day on which they can go."""
+    starts = min(datetime.fromisoformat(call["start-time"]) for call in calls)
+    return Child(
+        freeze_objects(calls),
+        [call["client-identifier"] for call in calls],
+        BatchState.PENDING,
+        Past.FIRST,
+        starts_at=starts.timestamp(),
+        not_after=last_sending_time(starts).timestamp(),
+    )
 
 
 def _outcome(  # noqa: C901, PLR0911 - a table: one line a kind
@@ -92,7 +100,8 @@ def _outcome(  # noqa: C901, PLR0911 - a table: one line a kind
             not_before = now + backoff(attempts)
             return Outcome(batch, BatchState.UNKNOWN, verdict.past, reason, attempts, answered, not_before)
         case Kind.TOP_UP | Kind.FIX_CONFIGURATION:
-            return _open_again(batch, verdict.past, answered, reason, attempts, 0.0)
+            # No try of this batch: what is wrong has nothing to do with it, and a person mends it.
+            return _open_again(batch, verdict.past, answered, reason, batch.attempts, 0.0)
         case Kind.UNKNOWN | Kind.HELD:
             return Outcome(batch, BatchState.HELD, verdict.past, reason, attempts, answered)
 

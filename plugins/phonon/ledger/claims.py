@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -23,12 +24,16 @@ from phonon.ledger.states import BatchState, CallStatus
 
 @dataclass(frozen=True)
 class Plan:
-    """One reading of a campaign's contacts for an interval, by one try of one run."""
+    """One reading of a campaign's contacts for an interval, by one try of one run.
+
+    ``scope``: what its calls count by in frequency limits, the campaign's name or that of a group.
+    """
 
     id: int
     interval_id: int
     campaign: str
     run_id: str
+    scope: str
 
 
 @dataclass(frozen=True)
@@ -43,8 +48,20 @@ class NewCall:
 
 
 @dataclass(frozen=True)
+class KnownAnswer:
+    """What a report of Phonon's says of calls that this ledger has not sent; ``phonon_uuids`` by call."""
+
+    reason: str
+    request_id: str | None
+    phonon_uuids: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class NewBatch:
-    """A batch about to be frozen; ``frozen`` is the ``calls`` array as it will be sent."""
+    """A batch about to be frozen; ``frozen`` is the ``calls`` array as it will be sent.
+
+    One with an ``answer`` is accepted from the start and never sent.
+    """
 
     endpoint: Endpoint
     api_version: str
@@ -52,6 +69,7 @@ class NewBatch:
     frozen: bytes
     not_after: float
     calls: Sequence[NewCall]
+    answer: KnownAnswer | None = None
 
 
 @dataclass(frozen=True)
@@ -76,15 +94,19 @@ def find_interval(connection: Connection, campaign: str, interval_key: str) -> i
     return found
 
 
-def begin_plan(connection: Connection, *, campaign: str, interval_key: str, run_id: str, now: float) -> Plan:
-    """Open a plan; what an earlier try of it planned stays claimed."""
+def begin_plan(
+    connection: Connection, *, campaign: str, interval_key: str, run_id: str, now: float, scope: str | None = None
+) -> Plan:
+    """Open a plan; what an earlier try of it planned stays claimed. ``scope``: by default the campaign."""
     interval_id = find_interval(connection, campaign, interval_key)
     values = {"interval_id": interval_id, "run_id": run_id, "started_at": now}
-    return Plan(connection.execute(_NEW_PLAN, values).scalar_one(), interval_id, campaign, run_id)
+    return Plan(
+        connection.execute(_NEW_PLAN, values).scalar_one(), interval_id, campaign, run_id, scope or campaign
+    )
 
 
 def lock_campaign(connection: Connection, campaign: str) -> None:
-    """Plan one chunk of a campaign at a time, so that limits hold between runs that plan at once.
+    """Plan one chunk of a campaign, or of a group's scope, at a time, so that limits hold between runs at once.
 
     On SQLite every writing transaction excludes the others already.
     """
@@ -175,6 +197,7 @@ def add_batch(connection: Connection, plan: Plan, batch: NewBatch, now: float) -
             "state": BatchState.PENDING,
             "past": Past.FIRST,
             "changed_at": now,
+            **_answer_columns(batch.answer),
         },
     ).scalar_one()
     common = {"interval_id": plan.interval_id, "batch_id": batch_id, "plan_id": plan.id}
@@ -193,7 +216,7 @@ def add_batch(connection: Connection, plan: Plan, batch: NewBatch, now: float) -
     )
     uses = [
         {
-            "scope": plan.campaign,
+            "scope": plan.scope,
             "number_hash": used,
             "interval_id": plan.interval_id,
             "contact_id": call.contact_id,
@@ -204,6 +227,18 @@ def add_batch(connection: Connection, plan: Plan, batch: NewBatch, now: float) -
     if uses:
         connection.execute(_NEW_USES, uses)
     return batch_id
+
+
+def _answer_columns(answer: KnownAnswer | None) -> dict[str, Any]:
+    if answer is None:
+        return {}
+    uuids = dict(answer.phonon_uuids)
+    return {
+        "state": BatchState.ACCEPTED,
+        "reason": answer.reason,
+        "request_id": answer.request_id,
+        "phonon_uuids": zlib.compress(orjson.dumps(uuids), 1) if uuids else None,
+    }
 
 
 def frozen_columns(frozen: bytes) -> dict[str, Any]:

@@ -77,13 +77,15 @@ class Wave:
 
 @dataclass(frozen=True)
 class Child:
-    """A part of a batch that becomes a batch of its own."""
+    """A part of a batch that becomes a batch of its own; ``starts_at`` and ``not_after`` None are the batch's."""
 
     frozen: bytes = field(repr=False)
     client_identifiers: Sequence[str]
     state: BatchState
     past: Past
     reason: str | None = None
+    starts_at: float | None = None
+    not_after: float | None = None
 
 
 @dataclass(frozen=True)
@@ -328,6 +330,7 @@ def add_child(
                 "reason": child.reason,
                 "changed_at": now,
             }
+            | ({} if child.starts_at is None else {"starts_at": child.starts_at, "not_after": child.not_after})
             | dict(instead or {})
         )
         .returning(batches.c.id)

@@ -174,10 +174,31 @@ decisions = Table(
     Column("id", _ID, primary_key=True),
     Column("decided_at", Double, nullable=False),
     Column("decided_by", Text, nullable=False),
-    Column("action", Text, nullable=False),  # release, close, accept; pause, resume
+    Column(
+        "action", Text, nullable=False
+    ),  # release, close, accept, hold; remember; pause, resume; do-not-call ...
     Column("scope", Text, nullable=False),  # the campaign, or "*" for everything
     Column("batch_id", _BIG),
     Column("calls", Integer),
     Column("note", Text, nullable=False),
     Index(f"{PREFIX}decisions_batch", "batch_id"),
+)
+
+known_calls = Table(
+    f"{PREFIX}known_calls",
+    metadata,
+    Column("client_identifier", Text, primary_key=True),
+    Column("phonon_uuid", Text),
+    Column("request_id", Text),
+    Column("noted_at", Double, nullable=False),
+    Column("noted_by", Text, nullable=False),
+)
+
+do_not_call = Table(
+    f"{PREFIX}do_not_call",
+    metadata,
+    Column("number_hash", _BIG, primary_key=True, autoincrement=False),
+    Column("added_at", Double, nullable=False),
+    Column("added_by", Text, nullable=False),
+    Column("note", Text, nullable=False),
 )

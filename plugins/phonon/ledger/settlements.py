@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, and_, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy import case as sql_case
 
 from phonon.api.request import freeze_objects, thaw
 from phonon.api.verdict import Past
@@ -28,6 +29,8 @@ from phonon.ledger.schema import batches, calls, decisions, intervals, sends
 from phonon.ledger.states import BatchState
 
 _MAYBE_ACCEPTED = sorted(past for past in Past if past.may_be_accepted)
+_OPEN = sorted((BatchState.PENDING, BatchState.UNKNOWN, BatchState.SENDING))
+_FENCES = 1000
 
 
 class ChangedMeanwhileError(LedgerError):
@@ -243,6 +246,42 @@ def accept(connection: Connection, case: Case, proofs: Mapping[str, Proof], deci
             rest = _add_part(connection, case, part, decision, {"request_id": case.request_id})
     _note(connection, "accept", case, len(proofs), decision)
     return rest
+
+
+def hold_open(connection: Connection, decision: Decision) -> dict[int, int]:
+    """Hold every batch that could still be sent, because the ledger may have forgotten that it was.
+
+    Gives how many calls each of them has. Their fences rise by more than sends can have raised them in what is
+    forgotten, so that a sender of that time records nothing.
+    """
+    at = datetime.fromtimestamp(decision.at, UTC)
+    reason = f"the ledger was restored by {decision.by} on {at:%Y-%m-%d %H:%M:%S} UTC: it may have been sent since"
+    after_silence = {past.value: past.after_silence().value for past in Past}
+    rows = connection.execute(
+        update(batches)
+        .where(batches.c.state.in_(_OPEN))
+        .values(
+            state=BatchState.HELD,
+            past=sql_case(after_silence, value=batches.c.past),
+            fence=batches.c.fence + _FENCES,
+            lease_until=None,
+            reason=reason,
+            run_id=decision.run_id,
+            changed_at=decision.at,
+        )
+        .returning(batches.c.id)
+    )
+    held_now = _cases_by_id(connection, list(rows.scalars()))
+    for each in held_now.values():
+        _note(connection, "hold", each, each.calls, decision)
+    return {batch_id: each.calls for batch_id, each in held_now.items()}
+
+
+def open_batches(connection: Connection) -> tuple[int, int]:
+    """How many batches ``hold_open`` would hold, and how many calls they have."""
+    counted = select(func.count(), func.coalesce(func.sum(batches.c.calls), 0)).where(batches.c.state.in_(_OPEN))
+    found = connection.execute(counted).one()
+    return int(found[0]), int(found[1])
 
 
 def _select_cases() -> Any:

@@ -20,6 +20,9 @@ from phonon.ledger.migration import migrate
 from phonon.ledger.schema import meta
 
 _LOCK_WAIT_SECONDS = 60
+_SYNCHRONOUS = """
+SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'
+"""
 
 
 class Ledger:
@@ -84,7 +87,17 @@ def _engine(url: URL) -> Engine:
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return create_engine(url, pool_pre_ping=True, hide_parameters=True)
+    # The default of the server or of the role may be another one, under which a sender could read a stale budget.
+    engine = create_engine(url, pool_pre_ping=True, hide_parameters=True, isolation_level="READ COMMITTED")
+    event.listen(engine, "connect", _configure_postgres)
+    return engine
+
+
+def _configure_postgres(connection: Any, _record: object) -> None:
+    """Have what is committed survive a crash of the server, also where it is set up not to."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SYNCHRONOUS)
+    connection.commit()
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:

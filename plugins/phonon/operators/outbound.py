@@ -32,6 +32,7 @@ class PhononOutboundOperator(CampaignOperator):
     :param numbers: columns of phone numbers, tried in this order.
     :param flow_id: id of the Phonon flow.
     :param variables: flow variable -> column.
+    :param suppress: SQL of the query of numbers that must not be called, or its file; templated as ``contacts``.
     :param dry_run: plan and validate, send nothing.
     :param limit: at most so many calls.
     :param test_numbers: call these instead of the contacts, one call each, with api-version TEST.
@@ -40,9 +41,9 @@ class PhononOutboundOperator(CampaignOperator):
         ``warehouse_conn_id``, ``ledger_conn_id``.
     """
 
-    template_fields = ("contacts",)
+    template_fields = ("contacts", "suppress")
     template_ext = (".sql",)
-    template_fields_renderers = {"contacts": "sql"}  # noqa: RUF012 - Airflow's own form
+    template_fields_renderers = {"contacts": "sql", "suppress": "sql"}  # noqa: RUF012 - Airflow's own form
 
     def __init__(  # noqa: PLR0913 - the keys of a campaign file
         self,
@@ -79,6 +80,7 @@ class PhononOutboundOperator(CampaignOperator):
             self.campaign = campaign.model_copy(update={"name": f"{self.dag_id}.{self.task_id}"})
         self.outlets.append(results_asset(self.campaign.name))
         self.contacts = contacts
+        self.suppress = campaign.suppress
         self.dry_run_only = dry_run
         self.limit = limit
         self.test_numbers = tuple(test_numbers)
@@ -88,7 +90,7 @@ class PhononOutboundOperator(CampaignOperator):
         with airflow_errors():
             run = run_of(context, dry_run=self.dry_run_only, limit=self.limit, test_numbers=self.test_numbers)
             try:
-                self.extract_and_batch(run, self.contacts)
+                self.extract_and_batch(run, self.contacts, self.suppress)
                 summary = self.trigger_calls(run)
             except BaseException:
                 self._push_what_there_is(run)

@@ -72,13 +72,13 @@ class CampaignOperator(BaseOperator):  # type: ignore[misc] # Airflow's classes 
             ledger.close()
             self.log.info("Peak memory of this process: %d MB", _peak_megabytes())
 
-    def extract_and_batch(self, run: Run, sql: str) -> dict[str, Any]:
+    def extract_and_batch(self, run: Run, sql: str, suppress: str | None = None) -> dict[str, Any]:
         """Plan the calls of the interval; gives ids and counts."""
         from phonon.hooks.phonon import PhononHook  # noqa: PLC0415 - as above
 
         settings = PhononHook(self.campaign.phonon_conn_id).settings
         with self.job(run, warehouse=True) as job:
-            planned = job.extract_and_batch(sql, settings)
+            planned = job.extract_and_batch(sql, settings, suppress=suppress)
         return {
             "campaign": self.campaign.name,
             "interval_key": run.interval_key,
@@ -88,6 +88,7 @@ class CampaignOperator(BaseOperator):  # type: ignore[misc] # Airflow's classes 
             "invalid": planned.invalid,
             "suppressed": planned.suppressed,
             "already_planned": planned.already_planned,
+            "reported": planned.reported,
         }
 
     def trigger_calls(self, run: Run) -> dict[str, Any]:
@@ -115,17 +116,18 @@ class CampaignOperator(BaseOperator):  # type: ignore[misc] # Airflow's classes 
 class ExtractAndBatchOperator(CampaignOperator):
     """Read the contacts of a campaign and plan their calls in the ledger. Sends nothing."""
 
-    template_fields = ("sql",)
-    template_fields_renderers = {"sql": "sql"}  # noqa: RUF012 - Airflow's own form
+    template_fields = ("sql", "suppress")
+    template_fields_renderers = {"sql": "sql", "suppress": "sql"}  # noqa: RUF012 - Airflow's own form
 
     def __init__(self, *, campaign: Campaign, **kwargs: Any) -> None:
         super().__init__(campaign=campaign, **kwargs)
         self.sql = campaign.contacts_sql
+        self.suppress = campaign.suppress_sql
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Plan; the XCom holds ids and counts."""
         with airflow_errors():
-            return self.extract_and_batch(self.run_of(context), self.sql)
+            return self.extract_and_batch(self.run_of(context), self.sql, self.suppress)
 
 
 class TriggerCallsOperator(CampaignOperator):

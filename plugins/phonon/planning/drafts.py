@@ -13,6 +13,9 @@ from phonon.ledger.claims import Plan, Reject, claimed_contacts, rejected_contac
 from phonon.ledger.states import CallStatus
 from phonon.planning.start_times import NotATimeError, StartTimes
 
+OUTSIDE_HOURS = "outside the calling hours"
+"""Reason for a call that the campaign does not make, because its moment is outside the window."""
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -25,6 +28,8 @@ class Draft:
     start: datetime
     variables: tuple[str, ...]
     number_hashes: tuple[int, ...] = ()
+    dropped: bool = False
+    """Its moment is outside the hours, and the campaign drops such calls."""
 
     def suppressed(self, reason: str) -> Reject:
         """Reject the contact because a rule forbids the call."""
@@ -56,7 +61,8 @@ def drafts_of(
         except NotATimeError as error:
             rejects.append(Reject(first_row + row, contact_id, CallStatus.INVALID, f"start_at: {error}"))
         else:
-            drafts.append(Draft(first_row + row, contact_id, numbers, last4, start, values))
+            draft = Draft(first_row + row, contact_id, numbers, last4, start.at, values, dropped=start.dropped)
+            drafts.append(draft)
     return drafts, rejects
 
 
@@ -80,6 +86,8 @@ def without_known(
 ) -> tuple[list[Draft], list[Reject], int]:
     """Take out the contacts that the interval knows; gives what is left of both, and how many were claimed earlier.
 
+    Only then those that are dropped are rejected: what is known or repeated is that, whatever the hour.
+
     Known by an earlier chunk of this query: repeated. Claimed by an earlier run: left as that run planned it,
     even if the row is bad by now.
     """
@@ -96,6 +104,8 @@ def without_known(
     for draft in drafts:
         if draft.contact_id in in_this_query:
             left.append(Reject(draft.row_number, draft.contact_id, CallStatus.INVALID, CONTACT_ID_REPEATED))
+        elif draft.contact_id not in earlier and draft.dropped:
+            left.append(draft.suppressed(OUTSIDE_HOURS))
         elif draft.contact_id not in earlier:
             fresh.append(draft)
     see_again(connection, plan, sorted(earlier))

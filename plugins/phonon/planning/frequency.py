@@ -20,7 +20,7 @@ class FrequencyLimit:
 
     def __init__(self, ledger: Ledger, rules: PlanningRules) -> None:
         self._ledger = ledger
-        self._campaign = rules.campaign
+        self._scope = rules.scope
         self._window = rules.window
         # A test run calls nobody's number but the tester's, as often as asked.
         self._limit = None if rules.test_numbers else rules.per_number
@@ -48,7 +48,7 @@ class FrequencyLimit:
         """Apply it to drafts of one day; ``earlier`` are kept of the days before and not in the ledger yet."""
         assert self._limit is not None  # noqa: S101 - tells the type checker what apply() has seen
         hashes = {number: self._ledger.number_hash(number) for draft in drafts for number in draft.numbers}
-        uses = count_uses(connection, self._campaign, sorted(set(hashes.values())), since.timestamp())
+        uses = count_uses(connection, self._scope, sorted(set(hashes.values())), since.timestamp())
         for draft in earlier:
             if draft.start >= since:
                 _count(uses, draft.number_hashes)

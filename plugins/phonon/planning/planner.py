@@ -12,15 +12,18 @@ from sqlalchemy import Connection
 
 from phonon.api.request import MAX_CALL_BYTES, cut, encode_call, encode_start_time, freeze
 from phonon.contacts.cleaning import ContactColumns, clean
-from phonon.ledger import claims
+from phonon.ledger import claims, do_not_call
 from phonon.ledger.claims import NewBatch, NewCall, Plan, Reject
+from phonon.ledger.known_calls import any_noted
 from phonon.ledger.states import CallStatus
 from phonon.ledger.store import Ledger
 from phonon.planning.drafts import Draft, drafts_of, invalid_rows, without_known
 from phonon.planning.frequency import FrequencyLimit
 from phonon.planning.identity import client_identifier
+from phonon.planning.reported import ReportedCalls
 from phonon.planning.rules import PlanningRules
 from phonon.planning.start_times import StartTimes, last_sending_time
+from phonon.planning.suppression import NumberSet, Suppression
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class Planned:
     invalid: int = 0
     suppressed: int = 0
     already_planned: int = 0
+    reported: int = 0
+    """Contacts whose calls only a report of Phonon's has: claimed as accepted, not sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +63,29 @@ class _Encoded:
 
 
 class Planner:
-    """Plans the contacts of one run. Used once."""
+    """Plans the contacts of one run. Used once.
+
+    :param suppressed: numbers that the campaign must not call, besides those of the ledger's do-not-call list.
+    """
 
     def __init__(
-        self, ledger: Ledger, rules: PlanningRules, columns: ContactColumns, *, run_id: str, log: Logger
+        self,
+        ledger: Ledger,
+        rules: PlanningRules,
+        columns: ContactColumns,
+        *,
+        run_id: str,
+        log: Logger,
+        suppressed: NumberSet | None = None,
     ) -> None:
         self._ledger = ledger
         self._rules = rules
         self._columns = columns
         self._run_id = run_id
         self._log = log
+        self._suppression = Suppression(ledger, rules, suppressed)
         self._frequency = FrequencyLimit(ledger, rules)
+        self._reported = ReportedCalls(ledger, rules)
         self._planned_before = 0  # by earlier tries of the run, which its limit and test numbers count as well
 
     def plan(self, interval_key: str, chunks: Iterable[pd.DataFrame]) -> Planned:
@@ -82,6 +99,9 @@ class Planner:
             self._columns.check(chunk.columns)
             with self._ledger.transaction() as connection:
                 claims.lock_campaign(connection, self._rules.campaign)
+                if self._rules.scope != self._rules.campaign:
+                    claims.lock_campaign(connection, self._rules.scope)
+                do_not_call.hold_list(connection)
                 planned = self._plan_chunk(connection, plan, interval_key, chunk, planned)
                 claims.note_planned(connection, plan, planned.planned)
             self._tell(planned)
@@ -101,6 +121,7 @@ class Planner:
                 interval_key=interval_key,
                 run_id=self._run_id,
                 now=self._ledger.now(connection),
+                scope=self._rules.scope,
             )
             self._planned_before = claims.planned_before(connection, plan)
             return plan
@@ -108,12 +129,17 @@ class Planner:
     def _plan_chunk(
         self, connection: Connection, plan: Plan, interval_key: str, chunk: pd.DataFrame, before: Planned
     ) -> Planned:
+        any_reported = any_noted(connection)
         now = datetime.fromtimestamp(self._ledger.now(connection), UTC)
         cleaned = clean(chunk, self._columns)
-        starts = StartTimes(self._rules.window, self._rules.start_at, now)
+        starts = StartTimes(self._rules.window, self._rules.start_at, now, self._rules.outside)
         drafts, rejects = drafts_of(cleaned, self._columns, starts, before.rows_read)
         rejects += invalid_rows(cleaned, before.rows_read)
         drafts, rejects, known = without_known(connection, plan, drafts, rejects)
+        reported = 0
+        if any_reported:
+            drafts, rejects, reported = self._reported.claim(connection, plan, interval_key, drafts, rejects)
+        drafts = self._suppression.apply(connection, drafts, rejects)
         drafts = self._frequency.apply(connection, drafts, rejects)
         drafts = self._within_limits(connection, plan, drafts, rejects, before.admitted)
         drafts = self._test_numbers(drafts, rejects, before.admitted)
@@ -134,6 +160,7 @@ class Planner:
             invalid=before.invalid + invalid,
             suppressed=before.suppressed + len(rejects) - invalid,
             already_planned=before.already_planned + known,
+            reported=before.reported + reported,
         )
 
     def _within_limits(
@@ -219,3 +246,5 @@ class Planner:
             planned.suppressed,
             planned.already_planned,
         )
+        if planned.reported:
+            self._log.info("%d calls are in Phonon's report and are not placed again", planned.reported)

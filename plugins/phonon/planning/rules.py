@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from datetime import time
 
 from phonon.api.endpoints import MAX_CALLS, Endpoint
-from phonon.calling_window import CallingWindow
+from phonon.calling_window import CallingWindow, Outside
 
 
 @dataclass(frozen=True)
 class PerNumber:
-    """At most ``calls`` calls to one number in ``days`` calendar days of the calling window's time zone."""
+    """At most ``calls`` calls to one number in ``days`` calendar days of the calling window's time zone.
+
+    Counted are the campaign's own calls, or those of all campaigns that name the same ``group``.
+    """
 
     calls: int = 1
     days: int = 1
+    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ class PlanningRules:
     endpoint: Endpoint
     api_version: str
     window: CallingWindow
+    outside: Outside = Outside.NEXT_WINDOW
+    """What becomes of a call whose moment is outside the window."""
     start_at: time | None = None
     """Time of day at which the calls start; None is now, or the time in the contacts' ``start_at`` column."""
     per_number: PerNumber | None = PerNumber()
@@ -40,6 +46,12 @@ class PlanningRules:
     dry_run: bool = False
     test_numbers: Sequence[str] = ()
     """Called instead of the contacts, one call each."""
+
+    @property
+    def scope(self) -> str:
+        """What the frequency limit counts by. No campaign's name has a colon, so none is taken for a group."""
+        group = self.per_number.group if self.per_number else None
+        return self.campaign if group is None else f"group:{group}"
 
 
 def calls_per_batch(per_minute: int, *, counts_requests: bool) -> int:

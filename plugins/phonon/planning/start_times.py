@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from phonon.api.request import IST
-from phonon.calling_window import CallingWindow
+from phonon.calling_window import CLOSING_MARGIN, CallingWindow, Outside
 
-CLOSING_MARGIN = timedelta(seconds=60)
-"""Nothing that dials at once is sent this close to the end of a window or day: it may dial a little later."""
+__all__ = [
+    "CLOSING_MARGIN",
+    "NotATimeError",
+    "Start",
+    "StartTimes",
+    "earliest_start",
+    "last_sending_time",
+    "next_window",
+]
 
 _FARTHEST = timedelta(days=366)
 
@@ -25,10 +33,24 @@ def earliest_start(window: CallingWindow, at: datetime, margin: timedelta = CLOS
     return at if at + margin < closes else window.next_open(closes)
 
 
+def next_window(window: CallingWindow, at: datetime) -> datetime:
+    """The start of the first window that opens after ``at``, in the window's time zone."""
+    return window.next_open(window.closes_at(at) if window.is_open(at) else at)
+
+
 def last_sending_time(starts_at: datetime) -> datetime:
     """Until when a batch whose first call starts then can be sent: Phonon refuses dates that are past."""
     day = starts_at.astimezone(IST).replace(hour=0, minute=0, second=0, microsecond=0)
     return (day + timedelta(days=1) - CLOSING_MARGIN).astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """When a call starts, always inside the window, and whether the campaign would rather not make it then."""
+
+    at: datetime
+    dropped: bool = False
+    """The moment that was asked for is outside the window, and the campaign drops such calls."""
 
 
 class StartTimes:
@@ -38,17 +60,21 @@ class StartTimes:
     :param now: aware.
     """
 
-    def __init__(self, window: CallingWindow, start_at: time | None, now: datetime) -> None:
+    def __init__(
+        self, window: CallingWindow, start_at: time | None, now: datetime, outside: Outside = Outside.NEXT_WINDOW
+    ) -> None:
         self._window = window
         self._now = now.replace(microsecond=0)
-        self._default = self._inside(self._today(start_at) if start_at else self._now)
-        self._found: dict[object, datetime] = {}
+        self._drops = outside is Outside.DROP
+        self._default = self._inside(self._today(start_at) if start_at is not None else self._now)
+        self._found: dict[object, Start] = {}
 
-    def of(self, value: object) -> datetime:
+    def of(self, value: object) -> Start:
         """The start for one contact; ``value`` of its ``start_at`` column, or None for the campaign's own.
 
         A datetime without an offset, or a time of day, is on the clock of the window's time zone. What is past
-        is now, and what is outside the window is the start of the next one.
+        is now, and what is outside the window is the start of the next one. A date, or its midnight, asks for that
+        day: its window is not outside.
         """
         if value is None:
             return self._default
@@ -78,8 +104,15 @@ class StartTimes:
         today = self._now.astimezone(self._window.timezone).date()
         return datetime.combine(today, at.replace(tzinfo=None), self._window.timezone)
 
-    def _inside(self, at: datetime) -> datetime:
-        return earliest_start(self._window, max(at, self._now))
+    def _inside(self, asked: datetime) -> Start:
+        at = max(asked, self._now)
+        start = earliest_start(self._window, at)
+        return Start(start, dropped=self._drops and start != at and not self._is_day_of(start, asked))
+
+    def _is_day_of(self, start: datetime, asked: datetime) -> bool:
+        """Whether a day was asked for, as midnight on the window's clock, and the call starts on it."""
+        day, found = asked.astimezone(self._window.timezone), start.astimezone(self._window.timezone)
+        return day.time() == time() and day.date() == found.date()
 
 
 def _parse(text: str) -> datetime | time:

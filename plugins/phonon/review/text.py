@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
 from phonon.ledger.pauses import Pause
 from phonon.ledger.settlements import Case, History
 from phonon.review.desk import EvidenceOutcome, Settled
+from phonon.review.restoring import Outlook, Restored
 
 _SHOWN = 200
 
@@ -64,7 +66,7 @@ def story(told: History) -> str:
         for send in told.sends
     ]
     header = ("batch", "sent (UTC)", "answered (UTC)", "run", "calls", "bytes", "HTTP", "code", "outcome")
-    lines += ["", _table(header, sends) if sends else "It was never sent."]
+    lines += ["", _table(header, sends) if sends else "The ledger has no send of it."]
     decided = [
         (str(each.batch_id), _time(each.at), each.by, each.action, str(each.calls), each.note)
         for each in told.decisions
@@ -110,6 +112,59 @@ def told_evidence(outcome: EvidenceOutcome) -> str:
 def told_pauses(pauses: Sequence[Pause]) -> str:
     """The switches that are set."""
     return "\n".join(map(str, pauses)) or "Nothing is paused."
+
+
+def told_outlook(outlook: Outlook) -> str:
+    """What is about to be done after a restore."""
+    may_be_sent = f"{outlook.batches} batches with {outlook.calls} calls could still be sent."
+    lines = [
+        f"{may_be_sent} They may have been sent since the backup was made: they will be held.",
+        f"The reports name {outlook.in_ledger} calls that this ledger has. Those that are held become accepted.",
+        f"The reports name {outlook.lost} calls that it does not have. They will be remembered, not placed again.",
+    ]
+    if outlook.foreign:
+        lines.append(f"{outlook.foreign} calls are none of this project's, by their client-identifier: left out.")
+    if outlook.nameless:
+        lines.append(
+            f"{outlook.nameless} rows have no client-identifier. If the ledger does not have their calls, nothing "
+            "recognises them, and they can be placed a second time: export the report with client-identifiers."
+        )
+    lines.append(
+        "The reports must reach from the time of the backup (for a lost ledger: from its last days) to now. A call "
+        "that neither this ledger nor a report has is placed when its contact is planned again."
+    )
+    return "\n".join(lines)
+
+
+def told_restored(restored: Restored) -> str:
+    """What was done after a restore, and what is left to do."""
+    lines = [
+        f"{restored.batches} batches with {restored.calls} calls held.",
+        told_evidence(restored.evidence),
+        f"{restored.remembered} calls remembered that the ledger did not have.",
+        "",
+        "What remains to be done:",
+        _held_by_interval(restored.waiting) if restored.waiting else "Nothing is held.",
+    ]
+    if restored.waiting:
+        lines.append(
+            "No report has shown these. Settle them with phonon held: evidence, if a report comes that reaches "
+            "further; release what was certainly not received; close the rest."
+        )
+    lines.append(
+        "Then phonon resume, and run every interval since the backup again, the oldest first: contacts whose calls "
+        "are remembered become accepted, the others are called."
+    )
+    return "\n".join(lines)
+
+
+def _held_by_interval(found: Sequence[Case]) -> str:
+    batches = Counter((case.campaign, case.interval_key) for case in found)
+    calls: Counter[tuple[str, str]] = Counter()
+    for case in found:
+        calls[case.campaign, case.interval_key] += case.calls
+    rows = [(*key, str(count), str(calls[key])) for key, count in sorted(batches.items())]
+    return _table(("campaign", "interval", "held batches", "calls"), rows)
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

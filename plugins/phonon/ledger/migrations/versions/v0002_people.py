@@ -1,4 +1,4 @@
-"""What people decide: pauses, and what becomes of held batches."""
+"""What people decide: pauses, what becomes of held batches, and the calls that only a report of Phonon's has."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create the tables of pauses and decisions."""
+    """Create the tables of pauses, decisions and known calls."""
     op.create_table(
         "phonon_ledger_pauses",
         sa.Column("scope", sa.Text(), nullable=False),
@@ -34,3 +34,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("phonon_ledger_decisions_batch", "phonon_ledger_decisions", ["batch_id"], unique=False)
+    op.create_table(
+        "phonon_ledger_known_calls",
+        sa.Column("client_identifier", sa.Text(), nullable=False),
+        sa.Column("phonon_uuid", sa.Text(), nullable=True),
+        sa.Column("request_id", sa.Text(), nullable=True),
+        sa.Column("noted_at", sa.Double(), nullable=False),
+        sa.Column("noted_by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("client_identifier"),
+    )

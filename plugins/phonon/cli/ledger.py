@@ -1,0 +1,46 @@
+"""``phonon ledger``: after the ledger itself was lost or restored from a backup."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from phonon.cli.session import By, Session, person
+
+app = typer.Typer(no_args_is_help=True, help="The ledger itself: what to do after it was lost or restored.")
+
+
+@app.command()
+def restored(
+    context: typer.Context,
+    note: Annotated[str, typer.Option(help="Why, in a few words. Kept with the decisions; no phone numbers.")],
+    reports: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="REPORT", help="Phonon's reports as CSV, from the backup's time to now."),
+    ] = None,
+    by: By = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """After the ledger was lost or restored from a backup: have nobody called twice.
+
+    Pause everything first. What could still be sent is held, calls that Phonon's reports list become accepted, and
+    those that the ledger does not have are remembered, so that they are not placed again. Doing it twice does no
+    harm. See docs/ledger-restore.md.
+    """
+    from phonon.review.evidence import read_evidence_file  # noqa: PLC0415 - heavy, and not needed for --help
+    from phonon.review.notes import checked_note  # noqa: PLC0415 - as above
+    from phonon.review.restoring import RestoreDesk, merged  # noqa: PLC0415 - as above
+    from phonon.review.text import told_outlook, told_restored  # noqa: PLC0415 - as above
+
+    checked_note(note)
+    who = person(by)
+    report = merged([read_evidence_file(file) for file in reports or []])
+    session: Session = context.obj
+    with session.ledger() as ledger:
+        desk = RestoreDesk(ledger)
+        typer.echo(told_outlook(desk.look(report)))
+        if not yes:
+            typer.confirm("Do this?", abort=True)
+        typer.echo(told_restored(desk.settle(report, note, who)))
