@@ -48,7 +48,7 @@ bench: setup  ## The benchmarks, printed as a table
 # REPLAY=7 prints the schedule of seed 7 step by step.
 chaos: setup  ## Disasters for a night: SEEDS=1000000 schedules, then every fault on real processes
 	@PYTHONPATH=plugins:include:tests $(BIN)/python -m simulation $(if $(REPLAY),--replay $(REPLAY),--seeds $(or $(SEEDS),100000))
-	@$(if $(REPLAY),true,$(BIN)/python -m pytest -q tests/faults --all-faults)
+	@$(if $(REPLAY),true,PHONON_ALL_FAULTS=1 $(BIN)/python -m pytest -q tests/faults)
 
 mutants: setup  ## Break the protocol on purpose, in a copy, and see a test catch each break
 	@PYTHONPATH=plugins:include:tests $(BIN)/python -m mutations
