@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import signal
+from functools import partial
 from typing import Any
 
 # Imported once by the server that the processes are forked from, so that each starts at once.
-from phonon.campaign import job as _job  # noqa: F401
+from phonon.campaign import job
 from phonon.dispatch import points
+from phonon.dispatch.rules import SendingRules
 
 
 def run_step(trial: Any, step: str, run_id: str, die_at: str, time: int, log: str, gate: Any) -> None:
@@ -27,6 +29,8 @@ def run_step(trial: Any, step: str, run_id: str, die_at: str, time: int, log: st
                 os.kill(os.getpid(), signal.SIGKILL)
 
     points.observe(die)
+    # A ledger that is gone for good is waited for as long as that.
+    job.SendingRules = partial(SendingRules, grace_seconds=1.0)  # type: ignore[misc,assignment]
     if gate is not None:
         gate.wait()
     getattr(trial, step)(run_id)

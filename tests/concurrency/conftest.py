@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from multiprocessing import forkserver
@@ -19,14 +17,9 @@ from simulator.running import Handle, running
 
 @pytest.fixture(scope="session", autouse=True)
 def _senders_start_at_once() -> None:
-    """Have the server that processes are forked from import what they need, once.
-
-    It does not know the path of the tests, and passes over what it cannot import.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-        forkserver.set_forkserver_preload(["trial_process", "concurrency.offices", "concurrency.hurried"])
-        forkserver.ensure_running()
+    """Have the server that processes are forked from import what they need, once."""
+    forkserver.set_forkserver_preload(["trial_process", "concurrency.offices", "concurrency.hurried"])
+    forkserver.ensure_running()
 
 
 @pytest.fixture

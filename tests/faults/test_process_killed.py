@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from phonon.dispatch.points import Point
 from phonon.ledger.schema import calls
 from phonon.ledger.store import Ledger
+from simulator import BulkRepeat
 from trial import Trial, leaks
 
 
@@ -20,7 +21,7 @@ from trial import Trial, leaks
 def test_a_killed_sender_is_taken_over_without_calling_anyone_twice(
     new_trial: Callable[..., Trial], endpoint: str, point: Point, time: int
 ) -> None:
-    trial = new_trial(endpoint=endpoint)
+    trial = new_trial(endpoint=endpoint, phonon={"bulk_repeat": BulkRepeat.FORGET})
     trial.extract()
     process = trial.process("trigger", "run-1", die_at=point, time=time)
     exit_code, output = process.finish()

@@ -1,0 +1,81 @@
+"""What a person does in Airflow's UI, through the REST API that the UI uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import requests
+
+_ENDED = {"success", "failed"}
+
+
+class AirflowClient:
+    """A person who may do everything. What Airflow refuses is an AssertionError with its words."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._session = requests.Session()
+        self._session.trust_env = False
+        token = self._session.get(f"{url}/auth/token", timeout=30).json()["access_token"]
+        self._session.headers["Authorization"] = f"Bearer {token}"
+
+    def add_connection(self, conn_id: str, connection: Mapping[str, Any]) -> None:
+        """Make a connection, in the words of an environment variable AIRFLOW_CONN_..., the extra as JSON text."""
+        self._ask("POST", "connections", {"connection_id": conn_id, **connection})
+
+    def has_dag(self, dag_id: str) -> bool:
+        """Whether the Dag processor has stored a Dag."""
+        errors = self._ask("GET", "importErrors")["import_errors"]
+        assert not errors, errors
+        return any(dag["dag_id"] == dag_id for dag in self._ask("GET", "dags?limit=100")["dags"])
+
+    def trigger(self, dag_id: str) -> str:
+        """Start a run; gives its id."""
+        now = datetime.now(UTC).isoformat()
+        run_id: str = self._ask("POST", f"dags/{dag_id}/dagRuns", {"logical_date": now})["dag_run_id"]
+        return run_id
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        """The state of a run."""
+        state: str = self._ask("GET", f"dags/{dag_id}/dagRuns/{run_id}")["state"]
+        return state
+
+    def has_ended(self, dag_id: str, run_id: str) -> bool:
+        """Whether a run is over."""
+        return self.run_state(dag_id, run_id) in _ENDED
+
+    def task(self, dag_id: str, run_id: str, task_id: str) -> Mapping[str, Any]:
+        """A task instance."""
+        found: Mapping[str, Any] = self._ask("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}")
+        return found
+
+    def tasks(self, dag_id: str, run_id: str) -> dict[str, Mapping[str, Any]]:
+        """The task instances of a run by their task ids."""
+        found = self._ask("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
+        return {task["task_id"]: task for task in found}
+
+    def mark_failed(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Mark a task instance as failed, whatever it is doing."""
+        self._ask("PATCH", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}", {"new_state": "failed"})
+
+    def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Clear a task instance and those after it."""
+        self._ask(
+            "POST",
+            f"dags/{dag_id}/clearTaskInstances",
+            {
+                "dry_run": False,
+                "dag_run_id": run_id,
+                "task_ids": [task_id],
+                "only_failed": False,
+                "include_downstream": True,
+                "reset_dag_runs": True,
+            },
+        )
+
+    def _ask(self, method: str, path: str, content: Any = None) -> Any:
+        answer = self._session.request(method, f"{self._url}/api/v2/{path}", json=content, timeout=30)
+        assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text[:500]}"
+        return answer.json() if answer.content else None
