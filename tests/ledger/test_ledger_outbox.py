@@ -73,7 +73,7 @@ def test_a_late_answer_still_counts_against_the_limit_from_when_it_came(ledger: 
     interval = plan_batches(ledger, [3])
     [batch] = sendable(ledger, interval)
     take_all(ledger, [batch], by=sender(owner=_DEAD))
-    clock.seconds += LEASE_SECONDS
+    clock.seconds += LEASE_SECONDS + 7
     with ledger.transaction() as connection:
         recover(connection, interval, run_id="run-2", now=clock.seconds)
     settle(ledger, accepted(batch))
