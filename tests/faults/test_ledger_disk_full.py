@@ -21,7 +21,7 @@ from trial import Trial, leaks, sqlite_url
 
 _DISK_BYTES = 32_000_000
 _TWO_CHUNKS = 20_000
-_FAST = {"bulk_per_minute": 30_000}
+_FAST = {"bulk_per_minute": 30_000, "timeout": {"connect": 2, "read": 30}}
 # Of the ledger's files with one chunk planned, and too little for two.
 _ONE_CHUNK_ON_DISK = 5_500_000
 # Each point, and each endpoint at two of them at least.

@@ -70,7 +70,7 @@ class Story:
         self.clock_was_wrong = False
         self.happened = self.timeline.happened
         self._security_ids = ["A" * 64, "B" * 64][: self._random.choice((1, 1, 2))]
-        self._large = self._random.random() < 0.35
+        self._large = self._random.random() < 0.2
         self._limit = self._random.choice((4, 8, 60)) if self._large else 60
         self._highest_limit = self._limit
         self._campaigns = self._draw_campaigns()
@@ -97,7 +97,7 @@ class Story:
         for event in (self._jump, self._pause, self._rotate, self._lower_limit, self._settle):
             if self.timeline.chance(0.12):
                 self.timeline.after(self._random.uniform(0, 60), event)
-        if self.timeline.chance(0.5):
+        if self.timeline.chance(0.3):
             self.timeline.after(self._random.uniform(0, 60), self._books.check_now)
         self.timeline.run()
         self._calm()

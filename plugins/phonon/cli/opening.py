@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from phonon.errors import ConfigurationError
 from phonon.hooks.connections import MissingConnectionError, connection_of
-from phonon.hooks.ledger import open_ledger
+from phonon.hooks.ledger import DEFAULT_CONN_ID, open_ledger
 from phonon.ledger.store import Ledger
 
 _CONTEXT = "_AIRFLOW_PROCESS_CONTEXT"
@@ -29,6 +29,8 @@ def open_existing_ledger(conn_id: str) -> Ledger:
         file = (connection.host or connection.schema or "") if connection.conn_type == "sqlite" else None
     except MissingConnectionError:
         _ask_metadata_database(conn_id)
+        if conn_id != DEFAULT_CONN_ID:
+            raise
         file = "phonon_ledger.db"
     if file is not None:
         path = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / file
