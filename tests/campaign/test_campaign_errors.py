@@ -139,9 +139,20 @@ BROKEN_VALUES = [
     ("renewal_contacts", "latin", 4, 11, "contacts", ["not UTF-8"]),
     ("renewal_contacts", "a" * 300, 4, 11, "contacts", ["cannot be read"]),
     ("sql/renewal_contacts.sql", "DELETE FROM x", 4, 11, "contacts", ["SQL with a SELECT", "'DELETE FROM x'"]),
-    ("limits: {max_calls: 50000}", "approval: {above: 1}", 10, 1, "approval", ["approval is not yet supported"]),
-    ("limits: {max_calls: 50000}", "backfill: {mode: call}", 10, 1, "backfill", ["backfill is not yet supported"]),
-    ('"0 9 * * MON-SAT"', "{new_rows: {}}", 2, 12, "schedule.new_rows", ["new_rows is not yet supported"]),
+    ("limits: {max_calls: 50000}", "approval: {over: 1}", 10, 12, "approval.over", ["keys of approval: above"]),
+    ("limits: {max_calls: 50000}", "backfill: {mode: cal}", 10, 18, "backfill.mode", ["Did you mean 'call'?"]),
+    ("limits: {max_calls: 50000}", "backfill: {max_age: 2}", 10, 21, "backfill.max_age", ["30s, 10m, 4h or 2d"]),
+    ("limits: {max_calls: 50000}", "follow_up: {at_most: 2}", 10, 1, "follow_up.of", ["'of' is required"]),
+    (
+        "limits: {max_calls: 50000}",
+        "notify: [{notifier: a.B, on: [hold]}]",
+        10,
+        31,
+        "notify[0].on[0]",
+        ["Did you mean 'held'?"],
+    ),
+    ('"0 9 * * MON-SAT"', "{new_rows: {table: a}}", 2, 12, "schedule.new_rows.cursor", ["'cursor' is required"]),
+    ('"0 9 * * MON-SAT"', "{new_rows: {cursor: a}}", 2, 22, "schedule.new_rows", ["either a table or a query"]),
 ]
 
 

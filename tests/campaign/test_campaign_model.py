@@ -150,12 +150,6 @@ def test_a_value_that_cannot_work_is_refused(key: str, value: object) -> None:
         campaign(**{key: value})
 
 
-@pytest.mark.parametrize("key", ["approval", "backfill"])
-def test_a_key_of_a_later_version_is_refused_and_not_ignored(key: str) -> None:
-    with pytest.raises(ValidationError, match=key):
-        campaign(**{key: {}})
-
-
 def test_no_limit_on_a_number_is_a_choice() -> None:
     assert campaign(limits={"per_number": None}).limits.per_number is None
 

@@ -9,11 +9,15 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from phonon.campaign.approval import Approval
+from phonon.campaign.backfill import Backfill
 from phonon.campaign.document import Document, Location, key_path
+from phonon.campaign.follow_up import FollowUp
 from phonon.campaign.model import Campaign
+from phonon.campaign.notification import Notification
 from phonon.campaign.parts import Limits, OnUnknown, PerNumber, Window
 from phonon.campaign.problems import Problem, did_you_mean, shortened
-from phonon.campaign.schedule import AssetSchedule
+from phonon.campaign.schedule import AssetSchedule, NewRows
 from phonon.campaign.shapes import CLOCK_EXPECTED
 
 _MODELS: Mapping[Location, type[BaseModel]] = {
@@ -23,14 +27,12 @@ _MODELS: Mapping[Location, type[BaseModel]] = {
     ("limits",): Limits,
     ("limits", "per_number"): PerNumber,
     ("on_unknown",): OnUnknown,
+    ("schedule", "new_rows"): NewRows,
+    ("follow_up",): FollowUp,
+    ("approval",): Approval,
+    ("backfill",): Backfill,
+    ("notify",): Notification,
 }
-
-_NOT_YET = {
-    ("schedule", "new_rows"),
-    ("approval",),
-    ("backfill",),
-}
-"""Keys that the format will have. Until then each is refused, because ignoring it would call the wrong people."""
 
 _YAML_READS = {
     "bool": "true or false",
@@ -42,14 +44,8 @@ _YAML_READS = {
 
 def explain(error: ValidationError, document: Document) -> Iterator[Problem]:
     """Yield a problem for each of pydantic's errors, with its place in ``document``."""
-    details = error.errors(include_url=False)
-    not_yet_in = {_location(detail)[:-1] for detail in details if _location(detail) in _NOT_YET}
-    for detail in details:
-        location = _location(detail)
-        # {new_rows: ...} is one mistake, not two: it is not a bad {asset: ...}.
-        if detail["type"] == "missing" and location[:-1] and location[:-1] in not_yet_in:
-            continue
-        yield _problem(detail, location, document)
+    for detail in error.errors(include_url=False):
+        yield _problem(detail, _location(detail), document)
 
 
 def _problem(detail: ErrorDetails, location: Location, document: Document) -> Problem:
@@ -74,9 +70,7 @@ def _location(detail: ErrorDetails) -> Location:
 
 
 def _unknown_key(location: Location) -> str:
-    if location in _NOT_YET:
-        return f"{key_path(location)} is not yet supported. Remove it: the campaign would run without it."
-    name, parent = str(location[-1]), location[:-1]
+    name, parent = str(location[-1]), _model_at(location[:-1])
     known = list(_MODELS[parent].model_fields)
     elsewhere = [where for where, model in _MODELS.items() if name in model.model_fields]
     if elsewhere:
@@ -88,9 +82,14 @@ def _unknown_key(location: Location) -> str:
     )
 
 
+def _model_at(location: Location) -> Location:
+    """Return where the keys of a place are described: all entries of a list have the same."""
+    return tuple(step for step in location if not isinstance(step, int))
+
+
 def _missing_key(location: Location) -> str:
     name = str(location[-1])
-    field = _MODELS[location[:-1]].model_fields[name]
+    field = _MODELS[_model_at(location[:-1])].model_fields[name]
     return f"The key {name!r} is required. {field.description}"
 
 

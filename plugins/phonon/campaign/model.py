@@ -18,7 +18,11 @@ from pydantic import (
 
 from phonon.api.endpoints import Endpoint
 from phonon.calling_window import CallingWindow
+from phonon.campaign.approval import Approval
+from phonon.campaign.backfill import Backfill
 from phonon.campaign.flow_variables import FlowVariables
+from phonon.campaign.follow_up import FollowUp
+from phonon.campaign.notification import Notification
 from phonon.campaign.parts import FIXED, Limits, OnUnknown, Window, without_repeats
 from phonon.campaign.purposes import Purpose
 from phonon.campaign.schedule import Schedule
@@ -63,9 +67,15 @@ class Campaign(BaseModel):
         default=None,
         description=(
             "When runs start: a cron expression or one of Airflow's presets; {asset: <uri>} for whenever that "
-            "asset is updated; null for runs that only a person starts."
+            "asset is updated; {new_rows: {...}} for new rows of a table; null for runs that only a person starts."
         ),
-        examples=["0 9 * * MON-SAT", "@daily", {"asset": "duckdb://warehouse/renewals"}, None],
+        examples=[
+            "0 9 * * MON-SAT",
+            "@daily",
+            {"asset": "duckdb://warehouse/renewals"},
+            {"new_rows": {"table": "leads", "cursor": "created_at", "every": "30s"}},
+            None,
+        ],
     )
     start_date: CalendarDate | None = Field(
         default=None, description="The first day for which the schedule starts a run.", examples=["2026-11-01"]
@@ -143,10 +153,41 @@ class Campaign(BaseModel):
         ),
         examples=["sql/do_not_call.sql", "SELECT mobile FROM complaints", None],
     )
+    follow_up: FollowUp | None = Field(
+        default=None,
+        description="Call only those contacts of the query whose call in another campaign ended in a given way.",
+        examples=[{"of": "renewal_reminder", "status": ["expired"], "at_most": 2, "apart": "1d"}],
+    )
+    approval: Approval | None = Field(
+        default=Approval(),
+        description=(
+            "A person approves in the Airflow UI before more than this is sent. Left out: only what is far from "
+            "usual has to be approved; null for never."
+        ),
+        examples=[{"above": 10000}, None],
+    )
+    backfill: Backfill = Field(
+        default=Backfill(),
+        description="Whether a backfill calls, and how old an interval may be for that.",
+        examples=[{"mode": "call", "max_age": "2d"}],
+    )
     on_unknown: OnUnknown = Field(
         default=OnUnknown(),
         description="What to do when nobody can tell whether Phonon took a batch: hold it for a person, or resend.",
         examples=[{"bulk": "hold", "realtime": "resend"}],
+    )
+    notify: tuple[Notification, ...] = Field(
+        default=(),
+        description="Who is told what, by which Airflow notifier.",
+        examples=[
+            [
+                {
+                    "notifier": "airflow.providers.smtp.notifications.smtp.SmtpNotifier",
+                    "on": ["held", "top_up", "fix_configuration", "approval"],
+                    "arguments": {"to": "campaigns@example.com", "subject": "{{ phonon.subject }}"},
+                }
+            ]
+        ],
     )
     results_table: TableName = Field(
         default="phonon_call_results",

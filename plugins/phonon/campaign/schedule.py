@@ -1,20 +1,23 @@
-"""What starts the runs of a campaign: the clock, an asset, or nobody but a person."""
+"""What starts the runs of a campaign: the clock, an asset, new rows, or nobody but a person."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, StrictBool, Tag, model_validator
 
-from phonon.campaign.shapes import AssetUri, wrong
+from phonon.campaign.shapes import AssetUri, Column, Duration, SqlQuery, TableName, clash, wrong
 
 PRESETS = ("@once", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
 """Airflow's names for common schedules. ``@continuous`` is not among them: it would call without a pause."""
 
-_EXPECTED = 'a cron expression in quotes like "0 9 * * MON-SAT", a preset like "@daily", {asset: <uri>} or null'
+_EXPECTED = (
+    'a cron expression in quotes like "0 9 * * MON-SAT", a preset like "@daily", {asset: <uri>}, '
+    "{new_rows: {...}} or null"
+)
 
 _RANDOM = r"(?<![A-Za-z])[Rr](?![A-Za-z])"
 """To croniter, R is any time at random: Airflow would decide anew each time that it reads the schedule."""
@@ -30,6 +33,59 @@ class AssetSchedule(BaseModel):
     asset: AssetUri = Field(
         description="URI of the Airflow asset whose updates start a run.",
         examples=["duckdb://warehouse/renewals"],
+    )
+    partitioned: StrictBool = Field(
+        default=False,
+        description="One run for each partition key that the asset is updated with, which is the run's interval.",
+        examples=[True],
+    )
+
+
+class NewRows(BaseModel):
+    """Rows that are new in a table, told by a column that only grows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    table: TableName | None = Field(
+        default=None, description="The table of the warehouse that is watched.", examples=["leads"]
+    )
+    query: SqlQuery | None = Field(
+        default=None,
+        description="Instead of a table: a query whose rows are watched.",
+        examples=["SELECT lead_id, created_at FROM leads WHERE product = 'motor'"],
+    )
+    cursor: Column = Field(
+        description=(
+            "A column that only grows: a number, date, timestamp or text. The contacts query has to return it too: "
+            "a run gets the rows in which it has grown since the last one."
+        ),
+        examples=["created_at"],
+    )
+    every: Duration = Field(default=timedelta(seconds=30), description="How often to look.", examples=["30s", "5m"])
+    settle: Duration = Field(
+        default=timedelta(seconds=2),
+        description=(
+            "How long a new row waits for others that were written before it and become visible after it; longer "
+            "than the longest transaction that writes rows."
+        ),
+        examples=["2s"],
+    )
+
+    @model_validator(mode="after")
+    def _one_thing_is_watched(self) -> NewRows:
+        if (self.table is None) == (self.query is None):
+            raise clash("new_rows watches either a table or a query. Give one of the two.")
+        return self
+
+
+class NewRowsSchedule(BaseModel):
+    """A run starts when there are new rows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    new_rows: NewRows = Field(
+        description="New rows of a table or query start a run, which gets just these.",
+        examples=[{"table": "leads", "cursor": "created_at", "every": "30s"}],
     )
 
 
@@ -61,6 +117,8 @@ def _cron(text: str) -> str:
 def _kind(value: object) -> str | None:
     if isinstance(value, str):
         return "<clock>"
+    if isinstance(value, NewRowsSchedule) or (isinstance(value, Mapping) and "new_rows" in value):
+        return "<rows>"
     if isinstance(value, Mapping | AssetSchedule):
         return "<asset>"
     return "<nobody>" if value is None else None
@@ -69,6 +127,7 @@ def _kind(value: object) -> str | None:
 Schedule: TypeAlias = Annotated[
     Annotated[str, AfterValidator(_cron), Tag("<clock>")]
     | Annotated[AssetSchedule, Tag("<asset>")]
+    | Annotated[NewRowsSchedule, Tag("<rows>")]
     | Annotated[None, Tag("<nobody>")],
     Discriminator(
         _kind,
@@ -77,4 +136,4 @@ Schedule: TypeAlias = Annotated[
         custom_error_context={"expected": _EXPECTED},
     ),
 ]
-"""Cron expression or preset, asset, or None. Tags are in angle brackets: no key of a file can be taken for one."""
+"""What starts a run. Tags are in angle brackets: no key of a file can be taken for one."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from functools import cache
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -132,6 +132,33 @@ def calendar_date(value: object) -> date:
 CalendarDate = Annotated[date, BeforeValidator(calendar_date), WithJsonSchema({"type": "string", "format": "date"})]
 
 
+_UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+_DURATION = r"[1-9][0-9]{0,6}[smhd]"
+DURATION_EXPECTED = "a length of time, like 30s, 10m, 4h or 2d"
+
+
+def _duration(value: object) -> timedelta:
+    if isinstance(value, timedelta) and value >= _UNITS["s"] and value % _UNITS["s"] == timedelta():
+        return value
+    if isinstance(value, str) and re.fullmatch(_DURATION, value):
+        return int(value[:-1]) * _UNITS[value[-1]]
+    raise wrong(DURATION_EXPECTED)
+
+
+def duration_text(length: timedelta) -> str:
+    """Return a length of time as a campaign file has it, in the largest unit that is exact: ``2d``, ``90m``."""
+    name, unit = next((name, unit) for name, unit in reversed(_UNITS.items()) if length % unit == timedelta())
+    return f"{length // unit}{name}"
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    PlainSerializer(duration_text, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": f"^{_DURATION}$"}),
+]
+
+
 def _timezone(value: object) -> ZoneInfo:
     if isinstance(value, ZoneInfo):
         return value
@@ -160,6 +187,15 @@ def _sql(value: object) -> str:
 
 
 SqlOrPath = Annotated[str, BeforeValidator(_sql)]
+
+
+def _query(value: object) -> str:
+    if not isinstance(value, str) or is_sql_path(value):
+        raise wrong("SQL with a SELECT")
+    return _sql(value)
+
+
+SqlQuery = Annotated[str, BeforeValidator(_query)]
 
 
 def is_sql_path(text: str) -> bool:

@@ -1,0 +1,36 @@
+"""What a backfill over past intervals may do."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+
+from pydantic import BaseModel, Field
+
+from phonon.campaign.parts import FIXED
+from phonon.campaign.shapes import Duration
+
+
+class BackfillMode(StrEnum):
+    """What a run of a backfill does."""
+
+    CALL = "call"
+    DRY_RUN = "dry_run"
+    REFUSE = "refuse"
+
+
+class Backfill(BaseModel):
+    """Backfills: whether they call, and how old an interval may be for that."""
+
+    model_config = FIXED
+
+    mode: BackfillMode = Field(
+        default=BackfillMode.CALL,
+        description="call plans and sends, dry_run plans and sends nothing, refuse does not run.",
+        examples=["call"],
+    )
+    max_age: Duration = Field(
+        default=timedelta(days=2),
+        description="Intervals that ended longer ago than this are planned and never sent.",
+        examples=["2d"],
+    )
