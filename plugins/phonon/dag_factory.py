@@ -67,12 +67,15 @@ def _add_tasks(campaign: Campaign) -> None:
     extract >> trigger >> branch
     trigger >> push
     branches: dict[str, tuple[BaseOperator, str]] = {
-        ACCEPTED: (ReviewOperator(task_id=ACCEPTED), "200, 202 Accepted, 201 after silence"),
-        REVIEW_REFUSED: (ReviewOperator(task_id=REVIEW_REFUSED), "205, 210, 400, 402; 206, 208, 500 repeated"),
-        REVIEW_HELD: (ReviewOperator(task_id=REVIEW_HELD), "no clear answer, 209, 201"),
-        TOP_UP: (StopOperator(task_id=TOP_UP), "211, 212"),
+        ACCEPTED: (ReviewOperator(task_id=ACCEPTED, campaign=campaign), "200, 202 Accepted, 201 after silence"),
+        REVIEW_REFUSED: (
+            ReviewOperator(task_id=REVIEW_REFUSED, campaign=campaign),
+            "205, 210, 400, 402; 206, 208, 500 repeated",
+        ),
+        REVIEW_HELD: (ReviewOperator(task_id=REVIEW_HELD, campaign=campaign), "no clear answer, 209, 201"),
+        TOP_UP: (StopOperator(task_id=TOP_UP, campaign=campaign), "211, 212"),
         FIX_CONFIGURATION: (
-            StopOperator(task_id=FIX_CONFIGURATION),
+            StopOperator(task_id=FIX_CONFIGURATION, campaign=campaign),
             "202, 203, 204, 207, 213, 301, 302, 304, 401, 403",
         ),
     }

@@ -71,6 +71,15 @@ class Sent:
         return self.totals.by_status.get(CallStatus.PENDING, 0)
 
 
+@dataclass(frozen=True)
+class Pushed:
+    """What is in the warehouse after results were written."""
+
+    totals: Totals
+    seconds: float
+    """From the run's first send to its last answer."""
+
+
 class CampaignJob:
     """The steps of one run. Each can be repeated, in this process or another, and takes up what was left."""
 
@@ -214,7 +223,7 @@ class CampaignJob:
         )
         return dispatcher.send(interval_id, Progress(self._log, waiting, per_minute))
 
-    def push_results(self, outcome: str) -> Totals:
+    def push_results(self, outcome: str) -> Pushed:
         """Replace the interval's rows in the results table, and the run's row in the table of runs."""
         campaign, run = self._campaign, self._run
         with self._ledger.transaction() as connection:
@@ -254,7 +263,7 @@ class CampaignJob:
             results_table=campaign.results_table,
         )
         self._log.info("%d rows of %s are in %s", rows, run.interval_key, campaign.results_table)
-        return counted
+        return Pushed(counted, figures.seconds)
 
     def _result_frames(self, interval_id: int, recorded_at: datetime) -> Iterator[pd.DataFrame]:
         for rows in result_rows(self._ledger, interval_id, chunk_rows=_WRITE_ROWS):

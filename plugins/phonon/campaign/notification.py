@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field
 
 from phonon.campaign.parts import FIXED, without_repeats
-from phonon.campaign.shapes import Shape
+from phonon.campaign.shapes import Shape, clash
 
 
 class Event(StrEnum):
@@ -22,12 +23,42 @@ class Event(StrEnum):
     FINISHED = "finished"
 
 
+def _is_installed(path: str) -> str:
+    """Refuse the path of a class whose module is missing from a package that is there. Imports nothing."""
+    names = path.split(".")[:-1]
+    search: Iterable[str] | None = None
+    for depth in range(1, len(names) + 1):
+        module = ".".join(names[:depth])
+        is_there, search = _looked_up(module, search)
+        # A package of one's own may be somewhere that only a running Airflow looks; the run will say.
+        if not is_there and depth > 1:
+            raise clash(
+                f"There is no module {module} here. Install the package that has it, on every machine, or mend the "
+                "path."
+            )
+        if not is_there or (search is None and depth < len(names)):
+            break
+    return path
+
+
+def _looked_up(module: str, search: Iterable[str] | None) -> tuple[bool, Iterable[str] | None]:
+    """Whether there is a module, and the folders of its submodules; ``search``: those of its package."""
+    if loaded := sys.modules.get(module):
+        return True, getattr(loaded, "__path__", None)
+    for finder in sys.meta_path:
+        spec = finder.find_spec(module, None if search is None else list(search))
+        if spec is not None:
+            return True, spec.submodule_search_locations
+    return False, None
+
+
 ClassPath = Annotated[
     str,
     Shape(
         r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+",
         "the path of a notifier's class, like airflow.providers.smtp.notifications.smtp.SmtpNotifier",
     ),
+    AfterValidator(_is_installed),
 ]
 
 

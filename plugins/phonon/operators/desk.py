@@ -16,7 +16,7 @@ from phonon.campaign.loading import find_campaigns
 from phonon.campaign.model import Campaign
 from phonon.errors import ConfigurationError, PhononError, StoppedSendingError
 from phonon.operators.context import airflow_errors
-from phonon.operators.steps import CampaignOperator, outcome_of
+from phonon.operators.steps import CampaignOperator, counts_of, outcome_of
 
 if TYPE_CHECKING:
     from phonon.ledger.settlements import Case
@@ -209,7 +209,7 @@ class SendAndPushOperator(LedgerOperator):
                 summary = worker.trigger_calls(run)
             except PhononError as raised:
                 summary, error = {}, raised
-        counts = worker.push_results(run, outcome_of(summary))
+        counts = counts_of(worker.push_results(run, outcome_of(summary)).totals)
         if error is not None:
             raise error
         if summary["stop"]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from phonon.campaign.notices import held_notice, not_pushed_notice, stopped_notice
 from phonon.errors import PhononError
 from phonon.operators.context import airflow_errors, run_of
 from phonon.operators.keywords import AIRFLOWS_OWN, campaign_of, wrong_start
-from phonon.operators.steps import CampaignOperator, outcome_of, results_asset
+from phonon.operators.notifying import is_last_try, told_of
+from phonon.operators.steps import CampaignOperator, counts_of, finished_of, outcome_of, results_asset
 
 if TYPE_CHECKING:
-    from phonon.campaign.job import Run
+    from phonon.campaign.job import Pushed, Run
 
 
 class PhononOutboundOperator(CampaignOperator):
@@ -37,7 +39,7 @@ class PhononOutboundOperator(CampaignOperator):
     :param limit: at most so many calls.
     :param test_numbers: call these instead of the contacts, one call each, with api-version TEST.
     :param campaign_keys: every other key of a campaign file: ``purpose``, ``endpoint``, ``start_at``, ``window``,
-        ``limits``, ``on_unknown``, ``correlation_key``, ``results_table``, ``phonon_conn_id``,
+        ``limits``, ``on_unknown``, ``notify``, ``correlation_key``, ``results_table``, ``phonon_conn_id``,
         ``warehouse_conn_id``, ``ledger_conn_id``.
     """
 
@@ -89,25 +91,46 @@ class PhononOutboundOperator(CampaignOperator):
         """Plan, send, push; gives the counts by status and by code. Fails when sending stopped."""
         with airflow_errors():
             run = run_of(context, dry_run=self.dry_run_only, limit=self.limit, test_numbers=self.test_numbers)
-            try:
+        try:
+            with airflow_errors():
                 self.extract_and_batch(run, self.contacts, self.suppress)
                 summary = self.trigger_calls(run)
-            except BaseException:
-                self._push_what_there_is(run)
-                raise
-            counts = self.push_results(run, outcome_of(summary))
+        except BaseException as error:
+            self._push_what_there_is(context, run, error)
+            raise
+        with self.telling_of_failure(context, run), airflow_errors():
+            pushed = self.push_results(run, outcome_of(summary))
         context["outlet_events"][results_asset(self.campaign.name)].extra = {
             "campaign": self.campaign.name,
             "interval_key": run.interval_key,
-            **counts,
+            **counts_of(pushed.totals),
         }
+        self._tell(context, run, pushed, summary)
         if summary["stop"]:
             raise AirflowFailException(summary["message"])
         return summary
 
-    def _push_what_there_is(self, run: Run) -> None:
+    def _tell(self, context: Mapping[str, Any], run: Run, pushed: Pushed, summary: Mapping[str, Any]) -> None:
+        """Tell people what came of the run: what waits for them first."""
+        told = told_of(self.campaign, run)
+        if summary["held"]:
+            self.announce(context, held_notice(told, summary))
+        if summary["stop"]:
+            self.announce(context, stopped_notice(told, summary))
+        self.announce(context, finished_of(self.campaign, run, pushed, summary, failed=""))
+
+    def _push_what_there_is(self, context: Mapping[str, Any], run: Run, error: BaseException) -> None:
         """Push although the run failed; what it failed of is the error to show, not this."""
+        is_told = bool(self.campaign.notify) and is_last_try(context, error)
+        said = str(error) if isinstance(error, AirflowException) else f"It failed of a {type(error).__name__}."
         try:
-            self.push_results(run, outcome_of({}))
-        except PhononError as error:
-            self.log.warning("The results could not be written either: %s", error)
+            pushed = self.push_results(run, outcome_of({}))
+        except PhononError as unwritten:
+            self.log.warning("The results could not be written either: %s", unwritten)
+            both = f"{said}\nThe results could not be written either: {unwritten}"
+            notice = not_pushed_notice(told_of(self.campaign, run), error=both, task_id=self.task_id)
+        else:
+            failed = f"{said}\nWhen it is mended, clear {self.task_id}: it takes up what is left."
+            notice = finished_of(self.campaign, run, pushed, {}, failed=failed)
+        if is_told:
+            self.announce(context, notice)

@@ -8,15 +8,19 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, BaseBranchOperator, BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from phonon.campaign.model import Campaign
+from phonon.campaign.notices import finished_notice, held_notice, not_pushed_notice, stopped_notice
 from phonon.dispatch.process import Ending
 from phonon.errors import PausedError, StoppedSendingError
 from phonon.operators.context import airflow_errors, run_of
+from phonon.operators.notifying import announce, is_last_try, told_of
 
 if TYPE_CHECKING:
-    from phonon.campaign.job import CampaignJob, Run, Sent
+    from phonon.campaign.job import CampaignJob, Pushed, Run, Sent
+    from phonon.campaign.notices import Notice
+    from phonon.ledger.report import Totals
 
 TRIGGER_CALLS = "trigger_calls"
 ACCEPTED = "accepted"
@@ -27,6 +31,10 @@ FIX_CONFIGURATION = "fix_configuration"
 PAUSED = "paused"
 
 _SHOWN_BATCHES = 50
+_FAILED = (
+    "The run failed before all of its calls were sent; the log of the task that failed says why. When it is "
+    "mended, clear that task: it takes up what is left and calls nobody twice."
+)
 
 
 def results_asset(campaign: str) -> Asset:
@@ -76,6 +84,10 @@ class CampaignOperator(BaseOperator):  # type: ignore[misc] # Airflow's classes 
         """Plan the calls of the interval; gives ids and counts."""
         from phonon.hooks.phonon import PhononHook  # noqa: PLC0415 - as above
 
+        if self.campaign.notify:
+            from phonon.hooks.notifiers import check_notifiers  # noqa: PLC0415 - as above
+
+            check_notifiers(self.campaign)
         settings = PhononHook(self.campaign.phonon_conn_id).settings
         with self.job(run, warehouse=True) as job:
             planned = job.extract_and_batch(sql, settings, suppress=suppress)
@@ -106,11 +118,25 @@ class CampaignOperator(BaseOperator):  # type: ignore[misc] # Airflow's classes 
             raise StoppedSendingError(message)
         return _summary(self.campaign.name, run.interval_key, sent, message)
 
-    def push_results(self, run: Run, outcome: str) -> dict[str, int]:
-        """Write the results of the interval to the warehouse; gives the counts by status."""
+    def push_results(self, run: Run, outcome: str) -> Pushed:
+        """Write the results of the interval to the warehouse; gives what is there now."""
         with self.job(run, warehouse=True) as job:
-            counted = job.push_results(outcome)
-        return {status.value: count for status, count in counted.by_status.items()}
+            return job.push_results(outcome)
+
+    def announce(self, context: Mapping[str, Any], notice: Notice) -> None:
+        """Tell people, as the campaign's ``notify`` says."""
+        announce(self.campaign, context, notice, self.log)
+
+    @contextmanager
+    def telling_of_failure(self, context: Mapping[str, Any], run: Run) -> Iterator[None]:
+        """Tell people when the results could not be written, and will not be tried again."""
+        try:
+            yield
+        except AirflowException as error:
+            if self.campaign.notify and is_last_try(context, error):
+                told = told_of(self.campaign, run)
+                self.announce(context, not_pushed_notice(told, error=str(error), task_id=self.task_id))
+            raise
 
 
 class ExtractAndBatchOperator(CampaignOperator):
@@ -150,12 +176,15 @@ class PushResultsOperator(CampaignOperator):
         summary = context["ti"].xcom_pull(task_ids=TRIGGER_CALLS) or {}
         with airflow_errors():
             run = self.run_of(context)
-            counts = self.push_results(run, outcome_of(summary))
+        with self.telling_of_failure(context, run), airflow_errors():
+            pushed = self.push_results(run, outcome_of(summary))
+        counts = counts_of(pushed.totals)
         context["outlet_events"][results_asset(self.campaign.name)].extra = {
             "campaign": self.campaign.name,
             "interval_key": run.interval_key,
             **counts,
         }
+        self.announce(context, finished_of(self.campaign, run, pushed, summary, failed=_FAILED))
         return counts
 
 
@@ -167,7 +196,7 @@ class BranchOnResponseOperator(BaseBranchOperator):  # type: ignore[misc] # as a
         return branches_of(context["ti"].xcom_pull(task_ids=TRIGGER_CALLS))
 
 
-class ReviewOperator(BaseOperator):  # type: ignore[misc] # as above
+class ReviewOperator(CampaignOperator):
     """A branch: says what came of the calls, and what a person may want to do about it."""
 
     def execute(self, context: Mapping[str, Any]) -> None:
@@ -185,14 +214,17 @@ class ReviewOperator(BaseOperator):  # type: ignore[misc] # as above
                 "A person settles what is held: with the Dag phonon_held_batches, or on the command line, from "
                 "'phonon held list' on"
             )
+            self.announce(context, held_notice(told_of(self.campaign, self.run_of(context)), summary))
 
 
-class StopOperator(BaseOperator):  # type: ignore[misc] # as above
+class StopOperator(CampaignOperator):
     """A branch that fails the run: Phonon refused for a reason that a person has to mend."""
 
     def execute(self, context: Mapping[str, Any]) -> None:
-        """Fail with what to do."""
-        raise AirflowFailException(context["ti"].xcom_pull(task_ids=TRIGGER_CALLS)["message"])
+        """Tell people and fail, with what to do."""
+        summary = context["ti"].xcom_pull(task_ids=TRIGGER_CALLS)
+        self.announce(context, stopped_notice(told_of(self.campaign, self.run_of(context)), summary))
+        raise AirflowFailException(summary["message"])
 
 
 def branches_of(summary: Mapping[str, Any]) -> list[str]:
@@ -211,6 +243,23 @@ def outcome_of(summary: Mapping[str, Any]) -> str:
     return str(summary.get("stop") or "completed") if summary else "failed"
 
 
+def counts_of(totals: Totals) -> dict[str, int]:
+    """Counts by status, as an XCom and an asset's extra hold them."""
+    return {status.value: count for status, count in totals.by_status.items()}
+
+
+def finished_of(campaign: Campaign, run: Run, pushed: Pushed, summary: Mapping[str, Any], *, failed: str) -> Notice:
+    """The notice of a run whose results were written. ``failed``: what to say if it has no summary."""
+    return finished_notice(
+        told_of(campaign, run),
+        counts=counts_of(pushed.totals),
+        codes={str(code): count for code, count in pushed.totals.by_code.items()},
+        seconds=pushed.seconds,
+        summary=summary,
+        failed=failed,
+    )
+
+
 def _summary(campaign: str, interval_key: str, sent: Sent, message: str) -> dict[str, Any]:
     return {
         "campaign": campaign,
@@ -219,6 +268,7 @@ def _summary(campaign: str, interval_key: str, sent: Sent, message: str) -> dict
         "by_code": {str(code): count for code, count in sent.totals.by_code.items()},
         "stop": sent.stopped.stop.value if sent.stopped else None,
         "message": message,
+        "held_calls": sum(batch.calls for batch in sent.held),
         "held": [
             {
                 "batch_id": batch.id,

@@ -1,0 +1,180 @@
+"""What people are told of a run: a subject and a text for each event. No phone numbers, no secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from phonon.campaign.model import Campaign
+from phonon.campaign.notification import Event
+
+_SHOWN_BATCHES = 10
+_SETTLE = "settle them with the Dag phonon_held_batches, or on the command line, from 'phonon held list' on"
+_STOPS = {
+    Event.TOP_UP: "the Phonon account needs a top-up",
+    Event.FIX_CONFIGURATION: "the configuration has to be mended",
+}
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What there is to say; ``phonon`` in the templates of a notifier's arguments.
+
+    ``counts`` are calls by status, as the results table shows them, ``codes`` calls by response code. ``text`` has
+    several lines.
+    """
+
+    event: Event
+    campaign: str
+    interval_key: str
+    run_id: str
+    subject: str
+    text: str
+    counts: Mapping[str, int]
+    codes: Mapping[str, int]
+
+    @property
+    def html(self) -> str:
+        """The text for a mail or a page in HTML."""
+        return escape(self.text).replace("\n", "<br>\n")
+
+
+@dataclass(frozen=True)
+class Told:
+    """The run that a notice is about."""
+
+    campaign: Campaign
+    run_id: str
+    interval_key: str
+    dry_run: bool = False
+
+    def notice(
+        self,
+        event: Event,
+        subject: str,
+        lines: Sequence[str],
+        *,
+        counts: Mapping[str, int] | None = None,
+        codes: Mapping[str, int] | None = None,
+    ) -> Notice:
+        """Make a notice that says which campaign, interval and run it is about."""
+        name = self.campaign.name
+        dry = "dry run " if self.dry_run else ""
+        head = f"Campaign {name}, interval {self.interval_key}, run {self.run_id}"
+        text = "\n".join([head, *lines])
+        return Notice(
+            event,
+            name,
+            self.interval_key,
+            self.run_id,
+            f"[{name}] {dry}{subject}",
+            text,
+            dict(counts or {}),
+            dict(codes or {}),
+        )
+
+
+def held_notice(told: Told, summary: Mapping[str, Any]) -> Notice:
+    """Batches are held. ``summary``: what ``trigger_calls`` gave."""
+    held = summary["held"]
+    calls = _counted(summary["held_calls"], "call")
+    lines = [
+        f"{calls} were sent, and nobody knows whether Phonon accepted them. Nothing more of them is sent.",
+        *(
+            f"Batch {batch['batch_id']}: {_counted(batch['calls'], 'call')}, sent at {batch['sent_at']}, "
+            f"request-id {batch['request_id'] or 'none'}: {batch['reason']}"
+            for batch in held[:_SHOWN_BATCHES]
+        ),
+        *(["... and more"] if len(held) > _SHOWN_BATCHES else []),
+        f"What to do: look at Phonon's report, then {_SETTLE}.",
+    ]
+    return told.notice(Event.HELD, f"{calls} held", lines, counts=summary["by_status"], codes=summary["by_code"])
+
+
+def stopped_notice(told: Told, summary: Mapping[str, Any]) -> Notice:
+    """Phonon refused for a reason that a person has to mend. ``summary``: what ``trigger_calls`` gave."""
+    event = Event(summary["stop"])
+    pending = _counted(summary["by_status"].get("pending", 0), "call")
+    return told.notice(
+        event,
+        f"stopped: {_STOPS[event]}, {pending} pending",
+        [summary["message"]],
+        counts=summary["by_status"],
+        codes=summary["by_code"],
+    )
+
+
+def approval_notice(told: Told, *, calls: int, why: str) -> Notice:
+    """A run waits for a person. ``calls``: how many it would place. ``why``: whole sentences."""
+    counted = _counted(calls, "call")
+    wait = "waits" if calls == 1 else "wait"
+    lines = [
+        why,
+        "What to do: approve or reject in the Airflow UI, under Browse > Required Actions. Nothing is sent before.",
+    ]
+    return told.notice(Event.APPROVAL, f"{counted} {wait} for approval", lines, counts={"pending": calls})
+
+
+def finished_notice(
+    told: Told,
+    *,
+    counts: Mapping[str, int],
+    codes: Mapping[str, int],
+    seconds: float,
+    summary: Mapping[str, Any],
+    failed: str = "",
+) -> Notice:
+    """The results of a run are in the warehouse.
+
+    :param counts: calls by status. :param codes: calls by response code.
+    :param seconds: from the first send to the last answer.
+    :param summary: what ``trigger_calls`` gave; empty if it did not end well.
+    :param failed: what the run failed of, for one without a summary.
+    """
+    campaign = told.campaign
+    if not summary:
+        word, ending = "failed", [failed]
+    elif summary["stop"]:
+        word, ending = "stopped", [summary["message"]]
+    else:
+        word, ending = "finished", _left(counts)
+    lines = [
+        f"Calls by status: {_listed(counts)}",
+        f"Calls by response code: {_listed(codes)}",
+        f"Seconds from the first send to the last answer: {seconds:.1f}",
+        f"Results: table {campaign.results_table}, connection {campaign.warehouse_conn_id}",
+        *ending,
+    ]
+    return told.notice(Event.FINISHED, f"{word}: {_listed(counts)}", lines, counts=counts, codes=codes)
+
+
+def not_pushed_notice(told: Told, *, error: str, task_id: str) -> Notice:
+    """The results of a run could not be written, at the last try. ``task_id``: the task that writes them."""
+    lines = [
+        error,
+        f"What was sent is in the ledger, and nobody is called twice. When it is mended, clear {task_id}.",
+    ]
+    return told.notice(Event.FINISHED, "failed: the results could not be written", lines)
+
+
+def _left(counts: Mapping[str, int]) -> list[str]:
+    """What to do about the calls of a run that ended well."""
+    lines = []
+    if counts.get("pending"):
+        lines.append(
+            f"{_counted(counts['pending'], 'call')} pending, since the calling hours did not let them go. Clear "
+            "trigger_calls inside the hours, or run the interval again; those whose day is over expire."
+        )
+    if counts.get("held"):
+        lines.append(f"{_counted(counts['held'], 'call')} held: {_SETTLE}.")
+    return lines
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items() if count) or "none"
