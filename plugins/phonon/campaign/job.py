@@ -101,12 +101,7 @@ class CampaignJob:
         """
         campaign, run = self._campaign, self._run
         start = campaign.start_at
-        columns = ContactColumns(
-            campaign.contact_id,
-            campaign.numbers,
-            dict(campaign.variables),
-            start.column if isinstance(start, StartAtColumn) else None,
-        )
+        columns = contact_columns(campaign)
         per_number = campaign.limits.per_number
         rules = PlanningRules(
             campaign=campaign.name,
@@ -275,6 +270,17 @@ class CampaignJob:
         if self._warehouse is None:
             raise ValueError("This step needs the warehouse, and the job was made without one.")
         return self._warehouse
+
+
+def contact_columns(campaign: Campaign) -> ContactColumns:
+    """What the campaign asks of the columns of its contacts query."""
+    start = campaign.start_at
+    return ContactColumns(
+        campaign.contact_id,
+        campaign.numbers,
+        dict(campaign.variables),
+        start.column if isinstance(start, StartAtColumn) else None,
+    )
 
 
 def stop_message(sent: Sent, campaign: Campaign, urls: Mapping[Endpoint, str], *, task_id: str) -> str:

@@ -51,7 +51,7 @@ def find_campaigns(folder: Path, *, include: Path) -> list[Campaign | BrokenCamp
     """
     loaded: list[Campaign | tuple[Path, str]] = []
     owners: dict[str, Path] = {}
-    for path in _campaign_files(folder):
+    for path in campaign_files(folder):
         try:
             document = Document.read(path)
             campaign = _campaign_of(document, include)
@@ -94,7 +94,8 @@ def _query_folders(path: Path, include: Path) -> list[Path]:
     return [include] if include.resolve() == beside.resolve() else [include, beside]
 
 
-def _campaign_files(folder: Path) -> list[Path]:
+def campaign_files(folder: Path) -> list[Path]:
+    """Return the campaign files of a folder, by name. Raises ConfigurationError if there is no such folder."""
     if not folder.is_dir():
         raise ConfigurationError(
             f"The folder of campaigns {folder} does not exist. Create it, or set PHONON_CAMPAIGNS to the right one."

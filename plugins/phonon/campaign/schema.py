@@ -6,26 +6,32 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
 from phonon.campaign.model import Campaign
+from phonon.campaign.shapes import duration_text
 
 
-class _WithoutTitles(GenerateJsonSchema):
-    """A title that repeats the key tells a reader nothing."""
+class _ForCampaigns(GenerateJsonSchema):
+    """Without titles, which would repeat the keys, and with defaults as a file would have them."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         """Say no, whatever the field."""
         del schema
         return False
 
+    def encode_default(self, dft: Any) -> Any:
+        """Write a length of time as a campaign file has it."""
+        return duration_text(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
+
 
 def campaign_schema() -> dict[str, Any]:
     """Return the JSON schema (draft 2020-12) of a campaign file."""
-    schema = Campaign.model_json_schema(schema_generator=_WithoutTitles)
+    schema = Campaign.model_json_schema(schema_generator=_ForCampaigns)
     for definition in schema["$defs"].values():
         del definition["title"]
         if "enum" in definition:

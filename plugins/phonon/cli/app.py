@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from phonon.cli import do_not_call, held, ledger, pauses
+from phonon.cli import campaigns, do_not_call, held, ledger, pauses
 from phonon.cli.session import DEFAULT_LEDGER, Session
 from phonon.errors import PhononError
 
@@ -32,6 +32,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Phone campaigns through Phonon: what people do beside the Dags.",
 )
+app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(held.app, name="held")
 app.add_typer(do_not_call.app, name="do-not-call")
 app.add_typer(ledger.app, name="ledger")

@@ -49,9 +49,13 @@ class PlanningRules:
 
     @property
     def scope(self) -> str:
-        """What the frequency limit counts by. No campaign's name has a colon, so none is taken for a group."""
-        group = self.per_number.group if self.per_number else None
-        return self.campaign if group is None else f"group:{group}"
+        """What the frequency limit counts by."""
+        return scope_of(self.campaign, self.per_number.group if self.per_number else None)
+
+
+def scope_of(campaign: str, group: str | None) -> str:
+    """What a frequency limit counts by. No campaign's name has a colon, so none is taken for a group."""
+    return campaign if group is None else f"group:{group}"
 
 
 def calls_per_batch(per_minute: int, *, counts_requests: bool) -> int:
