@@ -21,3 +21,13 @@ def test_reading_campaigns_imports_nothing_heavy(module: str) -> None:
 def test_calling_windows_need_the_standard_library_only() -> None:
     without_installed_packages = [sys.executable, "-S", "-c", "import phonon.calling_window"]
     subprocess.run(without_installed_packages, check=True, env={"PYTHONPATH": str(PLUGINS)})
+
+
+def test_a_notifier_of_a_provider_is_accepted_where_airflow_is_not_loaded() -> None:
+    """Providers are parts of a namespace package, which Python cannot look into before Airflow is loaded."""
+    code = (
+        "import sys\nfrom phonon.campaign.notification import Notification\n"
+        "Notification(notifier='airflow.providers.http.notifications.http.HttpNotifier')\n"
+        "assert 'airflow' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": str(PLUGINS)})

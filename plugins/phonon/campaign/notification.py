@@ -46,7 +46,10 @@ def _looked_up(module: str, search: Iterable[str] | None) -> tuple[bool, Iterabl
     if loaded := sys.modules.get(module):
         return True, getattr(loaded, "__path__", None)
     for finder in sys.meta_path:
-        spec = finder.find_spec(module, None if search is None else list(search))
+        try:
+            spec = finder.find_spec(module, None if search is None else list(search))
+        except KeyError:  # a namespace package, whose parts Python finds only when the package around it is loaded
+            return True, None
         if spec is not None:
             return True, spec.submodule_search_locations
     return False, None

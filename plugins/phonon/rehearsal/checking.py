@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 from phonon.campaign.document import Document, Location
@@ -16,6 +15,7 @@ from phonon.campaign.model import Campaign
 from phonon.campaign.problems import CampaignError
 from phonon.campaign.shapes import without_comments
 from phonon.errors import ConfigurationError
+from phonon.hooks.notifiers import problems_of_notifiers
 from phonon.rehearsal.occasion import Occasion
 from phonon.rehearsal.templates import rendered, syntax_problem
 from phonon.warehouse.failures import QueryError
@@ -79,13 +79,9 @@ def _jinja(campaign: Campaign) -> Iterator[_Found]:
 
 
 def _notifiers(campaign: Campaign) -> Iterator[_Found]:
-    for position, notification in enumerate(campaign.notify):
-        module, _, name = notification.notifier.rpartition(".")
-        try:
-            getattr(import_module(module), name)
-        except (ImportError, AttributeError) as error:
-            text = f"The notifier cannot be imported here ({error}). Correct its path, or install its provider."
-            yield ("notify", position, "notifier"), text
+    for problem in problems_of_notifiers(campaign):
+        position = re.match(r"notify\[(\d+)\]", problem)
+        yield ("notify", *([int(position[1])] if position else [])), problem
 
 
 def _queries(campaign: Campaign, warehouse: Warehouse) -> Iterator[_Found]:
