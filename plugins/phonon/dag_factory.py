@@ -7,10 +7,10 @@ from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, Asset, BaseOperator, CronTriggerTimetable, Label, Param
+from airflow.sdk import DAG, Asset, BaseOperator, CronTriggerTimetable, Label, Param, get_parsing_context
 from airflow.sdk.exceptions import AirflowFailException
 
-from phonon.campaign.loading import BrokenCampaign, find_campaigns
+from phonon.campaign.loading import BrokenCampaign, find_campaign, find_campaigns
 from phonon.campaign.model import Campaign
 from phonon.campaign.schedule import AssetSchedule
 from phonon.operators.steps import (
@@ -32,7 +32,11 @@ _RETRY = {"retry_delay": timedelta(seconds=15), "retry_exponential_backoff": Tru
 
 
 def campaign_dags(folder: Path, *, include: Path) -> dict[str, DAG]:
-    """Make the Dags of a folder of campaign files, by Dag id."""
+    """Make the Dags of a folder of campaign files, by Dag id; only the needed one, where Airflow names it."""
+    needed = get_parsing_context().dag_id
+    campaign = find_campaign(folder, needed, include=include) if needed else None
+    if campaign is not None:
+        return {campaign.name: campaign_dag(campaign)}
     found = find_campaigns(folder, include=include)
     dags = [_invalid_dag(each) if isinstance(each, BrokenCampaign) else campaign_dag(each) for each in found]
     return {dag.dag_id: dag for dag in dags}

@@ -190,3 +190,13 @@ def test_a_note_and_a_name_are_asked_for(ledger: Ledger, arguments: list[str], s
     failed = phonon("ledger", "restored", *arguments)
     assert failed.exit_code == status
     assert said in failed.stderr
+
+
+def test_the_ledger_is_kept_small_from_the_command_line(trial: Trial) -> None:
+    trial.run()
+    told = done("ledger", "maintain", "--hashes", "30")
+    assert "Phone numbers erased: those of 0 batches" in told
+    assert "Room on disk" in told
+    assert "Room on disk" in done("ledger", "maintain", "--whole")
+    trial.run("run-2")
+    assert len(trial.phonon.accepted()) == 60

@@ -28,6 +28,7 @@ from phonon.ledger.budget import RateLimit
 from phonon.ledger.claims import find_interval
 from phonon.ledger.outbox import erase_settled
 from phonon.ledger.report import HeldBatch, Totals, held_batches, open_calls, result_rows, run_figures, totals
+from phonon.ledger.retention import KEEP_NUMBERS_DAYS, note_look_back
 from phonon.ledger.settlements import Decision
 from phonon.ledger.states import CallStatus
 from phonon.ledger.store import Ledger
@@ -41,8 +42,7 @@ from phonon.warehouse.warehouse import Warehouse
 _JINJA = re.compile(r"\{[{%]")
 _READ_ROWS = 10_000
 _WRITE_ROWS = 10_000
-_KEEP_NUMBERS_SECONDS = 7 * 24 * 3600.0
-"""How long the ledger keeps the phone numbers of settled batches, for questions about what was sent."""
+_KEEP_NUMBERS_SECONDS = KEEP_NUMBERS_DAYS * 24 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,9 @@ class CampaignJob:
         warehouse = self._open_warehouse()
         warehouse.ensure_tables(campaign.results_table)
         suppressed = self._suppressed(warehouse, suppress)
+        if per_number:
+            with self._ledger.transaction() as connection:
+                note_look_back(connection, per_number.days)
         planner = Planner(self._ledger, rules, columns, run_id=run.run_id, log=self._log, suppressed=suppressed)
         # Closed whatever happens: a DuckDB file that is still held keeps the results from being pushed.
         with closing(warehouse.read(sql, chunk_rows=_READ_ROWS)) as chunks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,9 +50,33 @@ def find_campaigns(folder: Path, *, include: Path) -> list[Campaign | BrokenCamp
 
     :raises ConfigurationError: if there is no such folder.
     """
+    return _found(campaign_files(folder), include)
+
+
+def find_campaign(folder: Path, name: str, *, include: Path) -> Campaign | None:
+    """Return the campaign of that name as :func:`find_campaigns` does, or None if no file of the folder is one.
+
+    Reads only the files that may have the name, so that a worker's task does not wait for hundreds of others.
+
+    :raises ConfigurationError: if there is no such folder.
+    """
+    files = [path for path in campaign_files(folder) if _may_have(name, path)]
+    return next((each for each in _found(files, include) if isinstance(each, Campaign) and each.name == name), None)
+
+
+def _may_have(name: str, path: Path) -> bool:
+    """Whether a file may be the campaign of that name. In YAML only an escape can hide a word of letters."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return False
+    return name.encode() in content or b"\\" in content
+
+
+def _found(files: Iterable[Path], include: Path) -> list[Campaign | BrokenCampaign]:
     loaded: list[Campaign | tuple[Path, str]] = []
     owners: dict[str, Path] = {}
-    for path in campaign_files(folder):
+    for path in files:
         try:
             document = Document.read(path)
             campaign = _campaign_of(document, include)

@@ -1,4 +1,4 @@
-"""``phonon ledger``: after the ledger itself was lost or restored from a backup."""
+"""``phonon ledger``: keep the ledger small; what to do after it was lost or restored from a backup."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from phonon.cli.session import By, Session, person
 
-app = typer.Typer(no_args_is_help=True, help="The ledger itself: what to do after it was lost or restored.")
+app = typer.Typer(no_args_is_help=True, help="The ledger itself: keep it small, or go on after it was lost.")
 
 
 @app.command()
@@ -44,3 +44,28 @@ def restored(
         if not yes:
             typer.confirm("Do this?", abort=True)
         typer.echo(told_restored(desk.settle(report, note, who)))
+
+
+_Days = typer.Option(min=1, metavar="DAYS")
+
+
+@app.command()
+def maintain(
+    context: typer.Context,
+    numbers: Annotated[int, _Days] = 7,
+    hashes: Annotated[int, _Days] = 400,
+    sends: Annotated[int, _Days] = 400,
+    whole: Annotated[bool, typer.Option("--whole", help="Write every table anew. Pause everything first.")] = False,
+) -> None:
+    """Forget what is older than so many days and no promise needs, and give back the room.
+
+    Phone numbers of settled batches; hashes of numbers, kept at least as long as the frequency limits look back;
+    when requests were sent. Who was called stays. The Dag phonon_ledger_maintenance does the same every night.
+    """
+    from phonon.ledger.retention import Retention  # noqa: PLC0415 - heavy, and not needed for --help
+    from phonon.review.upkeep import maintain as keep_small  # noqa: PLC0415 - as above
+    from phonon.review.upkeep import told_maintained  # noqa: PLC0415 - as above
+
+    session: Session = context.obj
+    with session.ledger() as ledger:
+        typer.echo(told_maintained(keep_small(ledger, Retention(numbers, hashes, sends), whole=whole)))

@@ -89,6 +89,12 @@ batches = Table(
     Column("changed_at", Double, nullable=False),
     Index(f"{PREFIX}batches_open", "interval_id", "state", "id"),
 )
+Index(
+    f"{PREFIX}batches_unerased",
+    batches.c.changed_at,
+    sqlite_where=batches.c.frozen.is_not(None),
+    postgresql_where=batches.c.frozen.is_not(None),
+)
 
 calls = Table(
     f"{PREFIX}calls",

@@ -48,11 +48,26 @@ class Ledger:
 
         Raises LedgerError for what the database reports, without the statement's parameters.
         """
-        try:
+        with self._errors():
             engine = self._engine.execution_options(phonon_read_only=read_only)
             with engine.begin() as connection:
                 yield connection
-        except SQLAlchemyError as error:
+
+    @contextmanager
+    def outside_transactions(self) -> Iterator[Connection]:
+        """For statements that are not allowed in a transaction: each is one of its own. Raises LedgerError."""
+        with self._errors():
+            engine = self._engine.execution_options(phonon_no_transaction=True)
+            if engine.dialect.name == "postgresql":
+                engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+            with engine.connect() as connection:
+                yield connection
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (SQLAlchemyError, sqlite3.Error) as error:
             said = str(getattr(error, "orig", None) or type(error).__name__).strip().splitlines()
             raise LedgerError(
                 f"The ledger at {self._place} failed: {masked(said[0]) if said else type(error).__name__}. Check "
@@ -102,6 +117,8 @@ def _configure_postgres(connection: Any, _record: object) -> None:
 
 def _configure_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # _begin_sqlite begins transactions, not the driver
+    # Only a new file takes this: room that becomes free in it can be given back a little at a time.
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     # Of two that make a new file WAL at once, SQLite fails one without waiting.
     waiting = Retrying(
         retry=retry_if_exception(_is_locked),
@@ -119,7 +136,10 @@ def _is_locked(error: BaseException) -> bool:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    read_only = connection.get_execution_options().get("phonon_read_only", False)
+    options = connection.get_execution_options()
+    if options.get("phonon_no_transaction", False):
+        return
+    read_only = options.get("phonon_read_only", False)
     # A deferred transaction that reads before it writes fails when another one wrote in between.
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 

@@ -1,0 +1,84 @@
+"""Finding one campaign of a folder without reading the others, as a worker's task does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from phonon.campaign.loading import find_campaign, find_campaigns
+from phonon.campaign.model import Campaign
+
+SHORT = """\
+name: {name}
+contacts: SELECT policy_id, mobile FROM policies
+contact_id: policy_id
+numbers: [mobile]
+flow_id: wruHzoCK
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "campaigns").mkdir()
+    return tmp_path / "campaigns"
+
+
+def write(folder: Path, file: str, name: str, more: str = "") -> None:
+    (folder / file).write_text(SHORT.format(name=name) + more, encoding="utf-8")
+
+
+def found(folder: Path, name: str) -> Campaign | None:
+    """What is found, which has to be what finding them all gives."""
+    campaign = find_campaign(folder, name, include=folder)
+    everything = [each for each in find_campaigns(folder, include=folder) if isinstance(each, Campaign)]
+    assert campaign == next((each for each in everything if each.name == name), None)
+    return campaign
+
+
+def test_a_campaign_is_found_by_its_name_whatever_its_file_is_called(folder: Path) -> None:
+    write(folder, "b.yaml", "renewals")
+    write(folder, "renewals.yaml", "others")
+    campaign = found(folder, "renewals")
+    assert campaign is not None
+    assert campaign.name == "renewals"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ['"renewals"', "'renewals'", '"re\\u006eewals"', '"rene\\\n  wals"', "&anchor renewals", "!!str renewals"],
+)
+def test_a_name_is_found_however_yaml_writes_it(folder: Path, name: str) -> None:
+    write(folder, "one.yaml", name)
+    assert found(folder, "renewals") is not None
+
+
+def test_of_two_files_with_one_name_the_first_that_can_be_used_is_the_campaign(folder: Path) -> None:
+    write(folder, "a.yaml", "renewals", "endpoint: nowhere\n")
+    write(folder, "b.yaml", "renewals", "owner: b\n")
+    write(folder, "c.yaml", "renewals", "owner: c\n")
+    campaign = found(folder, "renewals")
+    assert campaign is not None
+    assert campaign.owner == "b"
+
+
+def test_a_file_that_only_mentions_the_name_is_not_the_campaign(folder: Path) -> None:
+    write(folder, "a.yaml", "renewals_too", "description: like renewals\n")
+    assert found(folder, "renewals") is None
+
+
+def test_a_broken_file_is_not_found_by_the_id_of_its_dag(folder: Path) -> None:
+    write(folder, "renewals.yaml", "renewals", "endpoint: nowhere\n")
+    assert found(folder, "renewals") is None
+
+
+def test_only_the_files_that_may_be_it_are_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from phonon.campaign.document import Document  # noqa: PLC0415 - what is watched
+
+    for number in range(20):
+        write(folder, f"{number}.yaml", f"campaign_{number:02}")
+    read: list[str] = []
+    as_ever = Document.read
+    monkeypatch.setattr(Document, "read", lambda path: read.append(path.name) or as_ever(path))
+    assert find_campaign(folder, "campaign_07", include=folder) is not None
+    assert read == ["7.yaml"]

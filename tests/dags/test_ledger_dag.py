@@ -1,0 +1,31 @@
+"""The Dag that keeps the ledger small, run by Airflow after a campaign."""
+
+from __future__ import annotations
+
+import pytest
+
+from dag_world import DagWorld, dag_named
+
+MAINTENANCE = "phonon_ledger_maintenance"
+
+
+def test_the_ledger_is_maintained_and_the_next_run_calls_nobody(
+    dag_world: DagWorld, capfd: pytest.CaptureFixture[str]
+) -> None:
+    first = dag_world.run("payment_nudge")
+    called = len(dag_world.phonon.accepted())
+    run = dag_world.run(MAINTENANCE, conf={"whole": True})
+    assert run.state == "success"
+    (task,) = run.get_task_instances()
+    done = task.xcom_pull(task_ids="maintain")
+    assert (done["numbers"], done["hashes"]) == (0, 0)
+    assert 0 < done["bytes_after"] <= done["bytes_before"]
+    assert "Room on disk" in "".join(capfd.readouterr())
+
+    dag_world.run("payment_nudge", at=first.logical_date)
+    assert len(dag_world.phonon.accepted()) == called
+
+
+def test_it_runs_once_a_night_outside_the_calling_hours() -> None:
+    timetable = dag_named(MAINTENANCE).timetable
+    assert (timetable.expression, str(timetable.timezone)) == ("30 3 * * *", "Asia/Kolkata")
