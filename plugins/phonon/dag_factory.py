@@ -10,11 +10,14 @@ from typing import Any
 from airflow.sdk import DAG, Asset, BaseOperator, CronTriggerTimetable, Label, Param, get_parsing_context
 from airflow.sdk.exceptions import AirflowFailException
 
+from phonon.campaign.backfill import Backfill, BackfillMode
 from phonon.campaign.loading import BrokenCampaign, find_campaign, find_campaigns
 from phonon.campaign.model import Campaign
 from phonon.campaign.schedule import AssetSchedule
+from phonon.campaign.shapes import duration_words
 from phonon.operators.steps import (
     ACCEPTED,
+    EXTRACT_AND_BATCH,
     FIX_CONFIGURATION,
     REVIEW_HELD,
     REVIEW_REFUSED,
@@ -29,6 +32,9 @@ from phonon.operators.steps import (
 )
 
 _RETRY = {"retry_delay": timedelta(seconds=15), "retry_exponential_backoff": True}
+
+_NO_BACKFILLS = ("scheduled", "manual", "operator_triggered", "asset_triggered", "asset_materialization")
+"""What may start a run of a campaign that refuses backfills: Airflow's run types without theirs."""
 
 
 def campaign_dags(folder: Path, *, include: Path) -> dict[str, DAG]:
@@ -53,6 +59,7 @@ def campaign_dag(campaign: Campaign) -> DAG:
         start_date=datetime.combine(campaign.start_date, time(), zone) if campaign.start_date else None,
         catchup=False,
         max_active_runs=1,
+        allowed_run_types=_NO_BACKFILLS if campaign.backfill.mode is BackfillMode.REFUSE else None,
         tags=["phonon", campaign.purpose.value],
         params=_params(),
         default_args={"owner": campaign.owner},
@@ -62,7 +69,7 @@ def campaign_dag(campaign: Campaign) -> DAG:
 
 
 def _add_tasks(campaign: Campaign) -> None:
-    extract = ExtractAndBatchOperator(task_id="extract_and_batch", campaign=campaign, retries=1, **_RETRY)
+    extract = ExtractAndBatchOperator(task_id=EXTRACT_AND_BATCH, campaign=campaign, retries=1, **_RETRY)
     trigger = TriggerCallsOperator(task_id=TRIGGER_CALLS, campaign=campaign, retries=2, **_RETRY)
     branch = BranchOnResponseOperator(task_id="branch_on_response")
     push = PushResultsOperator(
@@ -133,8 +140,17 @@ def _doc(campaign: Campaign) -> str:
         f"| Endpoint | {campaign.endpoint} |\n"
         f"| Flow | {campaign.flow_id} |\n"
         f"| Calls to one number | {frequency} |\n"
+        f"| Backfills | {_backfills(campaign.backfill)} |\n"
         f"| Results | {campaign.results_table} |\n"
     )
+
+
+def _backfills(backfill: Backfill) -> str:
+    if backfill.mode is BackfillMode.REFUSE:
+        return "refused"
+    if backfill.mode is BackfillMode.DRY_RUN:
+        return "plan, send nothing"
+    return f"call, if the interval ended at most {duration_words(backfill.max_age)} ago"
 
 
 class InvalidCampaignOperator(BaseOperator):

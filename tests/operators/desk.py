@@ -53,6 +53,9 @@ class Desk:
     phonon: Handle
     environment: pytest.MonkeyPatch
     events: OutletEvents = field(default_factory=OutletEvents)
+    dag_run: Mapping[str, Any] = field(default_factory=dict)
+    """What is other than usual about the run."""
+    xcoms: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         with duckdb.connect(str(self.warehouse_file)) as connection:
@@ -93,8 +96,11 @@ class Desk:
 
     def context(self, run_id: str = "run-1", **params: object) -> dict[str, Any]:
         """What an operator is given of its run."""
-        dag_run = SimpleNamespace(run_id=run_id, run_type="manual", data_interval_start=START, logical_date=START)
-        task = SimpleNamespace(xcom_pull=lambda task_ids: None)
+        interval = {"data_interval_start": START, "data_interval_end": START, "logical_date": START}
+        partition = {"partition_key": None, "partition_date": None}
+        fields = {"run_id": run_id, "run_type": "manual", **interval, **partition, **self.dag_run}
+        task = SimpleNamespace(xcom_pull=lambda **_: None, xcom_push=self.xcoms.__setitem__)
+        dag_run = SimpleNamespace(**fields)
         return {"dag_run": dag_run, "params": params, "ti": task, "outlet_events": self.events}
 
     def outbound(self, **keys: Any) -> dict[str, Any]:

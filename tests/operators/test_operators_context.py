@@ -18,9 +18,8 @@ NINE = datetime(2026, 11, 24, 9, 0, tzinfo=IST)
 
 
 def run(**fields: object) -> Any:
-    return SimpleNamespace(
-        **{"run_id": "run-1", "run_type": "manual", "data_interval_start": None, "logical_date": None, **fields}
-    )
+    nothing = dict.fromkeys(("data_interval_start", "logical_date", "partition_key"))
+    return SimpleNamespace(**{"run_id": "run-1", "run_type": "manual", **nothing, **fields})
 
 
 @pytest.mark.parametrize(

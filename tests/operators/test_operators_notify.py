@@ -50,7 +50,7 @@ def outbound(desk: Desk, *, tries_left: int = 0, **keys: Any) -> Any:
     """Run a campaign that tells everything by HTTP, at its last try or before."""
     options = {"task_id": "calls", **KEYS, "notify": [{"notifier": HTTP, "arguments": POST}], **keys}
     context = desk.context()
-    context["ti"] = SimpleNamespace(try_number=1, max_tries=tries_left)
+    context["ti"] = SimpleNamespace(try_number=1, max_tries=tries_left, xcom_push=desk.xcoms.__setitem__)
     return PhononOutboundOperator(**options).execute(context)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pydantic import BaseModel, Field
 
 from phonon.campaign.parts import FIXED
-from phonon.campaign.shapes import Duration
+from phonon.campaign.shapes import Duration, duration_words
 
 
 class BackfillMode(StrEnum):
@@ -34,3 +34,14 @@ class Backfill(BaseModel):
         description="Intervals that ended longer ago than this are planned and never sent.",
         examples=["2d"],
     )
+
+    def why_nothing_is_sent(self, ended: datetime | None, now: datetime) -> str | None:
+        """Return why a backfill sends nothing of an interval, or None if it calls.
+
+        :param ended: when the interval ended, aware; None if nobody knows, which is then longest ago.
+        """
+        if self.mode is not BackfillMode.CALL:
+            return f"backfill: {self.mode.value.replace('_', ' ')}"
+        if ended is None:
+            return "backfill: of unknown age"
+        return f"backfill: older than {duration_words(self.max_age)}" if now - ended > self.max_age else None

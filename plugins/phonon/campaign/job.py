@@ -53,6 +53,8 @@ class Run:
     run_type: str
     interval_key: str
     dry_run: bool = False
+    dry_run_reason: str = "dry run"
+    """Why nothing is sent, for the rows of those who would have been called."""
     limit: int | None = None
     test_numbers: tuple[str, ...] = ()
 
@@ -119,6 +121,7 @@ class CampaignJob:
             ),
             limit=run.limit,
             dry_run=run.dry_run,
+            dry_run_reason=run.dry_run_reason,
             test_numbers=run.test_numbers,
         )
         warehouse = self._open_warehouse()
@@ -172,7 +175,7 @@ class CampaignJob:
             waiting = open_calls(connection, interval_id)
         stopped = None
         if self._run.dry_run:
-            self._log.info("Dry run: nothing is sent")
+            self._log.info("Nothing is sent: %s", self._run.dry_run_reason)
         elif waiting:
             stopped = self._send(settings, make_transport(), interval_id, waiting, ending)
         with self._ledger.transaction(read_only=True) as connection:

@@ -151,6 +151,14 @@ def duration_text(length: timedelta) -> str:
     return f"{length // unit}{name}"
 
 
+def duration_words(length: timedelta) -> str:
+    """Return a length of time in words: ``2 days``, ``1 hour``."""
+    words = {"s": "second", "m": "minute", "h": "hour", "d": "day"}
+    text = duration_text(length)
+    count, word = text[:-1], words[text[-1]]
+    return f"{count} {word}" if count == "1" else f"{count} {word}s"
+
+
 Duration = Annotated[
     timedelta,
     BeforeValidator(_duration),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
@@ -21,6 +21,12 @@ def interval_key(dag_run: Any) -> str:
     """What names the interval of a run: its start in UTC, else its logical date, else the run id."""
     start = dag_run.data_interval_start or dag_run.logical_date
     return str(dag_run.run_id) if start is None else start.astimezone(UTC).isoformat()
+
+
+def interval_end(dag_run: Any) -> datetime | None:
+    """When the interval of a run ended: that, else its logical date or partition's date, else nobody knows."""
+    end: datetime | None = dag_run.data_interval_end or dag_run.logical_date or dag_run.partition_date
+    return end
 
 
 def run_of(context: Mapping[str, Any], *, dry_run: bool, limit: int | None, test_numbers: Sequence[str]) -> Any:

@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from phonon.campaign.notices import held_notice, not_pushed_notice, stopped_notice
 from phonon.errors import PhononError
 from phonon.operators.context import airflow_errors, run_of
+from phonon.operators.decisions import DECISION, as_backfill
 from phonon.operators.keywords import AIRFLOWS_OWN, campaign_of, wrong_start
 from phonon.operators.notifying import is_last_try, told_of
 from phonon.operators.steps import CampaignOperator, counts_of, finished_of, outcome_of, results_asset
@@ -39,8 +40,8 @@ class PhononOutboundOperator(CampaignOperator):
     :param limit: at most so many calls.
     :param test_numbers: call these instead of the contacts, one call each, with api-version TEST.
     :param campaign_keys: every other key of a campaign file: ``purpose``, ``endpoint``, ``start_at``, ``window``,
-        ``limits``, ``on_unknown``, ``notify``, ``correlation_key``, ``results_table``, ``phonon_conn_id``,
-        ``warehouse_conn_id``, ``ledger_conn_id``.
+        ``limits``, ``backfill``, ``on_unknown``, ``notify``, ``correlation_key``, ``results_table``,
+        ``phonon_conn_id``, ``warehouse_conn_id``, ``ledger_conn_id``.
     """
 
     template_fields = ("contacts", "suppress")
@@ -91,9 +92,11 @@ class PhononOutboundOperator(CampaignOperator):
         """Plan, send, push; gives the counts by status and by code. Fails when sending stopped."""
         with airflow_errors():
             run = run_of(context, dry_run=self.dry_run_only, limit=self.limit, test_numbers=self.test_numbers)
+            run = as_backfill(run, self.campaign, context["dag_run"])
         try:
             with airflow_errors():
-                self.extract_and_batch(run, self.contacts, self.suppress)
+                decision = self.extract_and_batch(run, self.contacts, self.suppress)[DECISION]
+                context["ti"].xcom_push(DECISION, decision)
                 summary = self.trigger_calls(run)
         except BaseException as error:
             self._push_what_there_is(context, run, error)
@@ -104,6 +107,7 @@ class PhononOutboundOperator(CampaignOperator):
             "campaign": self.campaign.name,
             "interval_key": run.interval_key,
             **counts_of(pushed.totals),
+            DECISION: decision,
         }
         self._tell(context, run, pushed, summary)
         if summary["stop"]:

@@ -15,6 +15,7 @@ from phonon.campaign.notices import finished_notice, held_notice, not_pushed_not
 from phonon.dispatch.process import Ending
 from phonon.errors import PausedError, StoppedSendingError
 from phonon.operators.context import airflow_errors, run_of
+from phonon.operators.decisions import DECISION, as_backfill, told_decision
 from phonon.operators.notifying import announce, is_last_try, told_of
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from phonon.campaign.notices import Notice
     from phonon.ledger.report import Totals
 
+EXTRACT_AND_BATCH = "extract_and_batch"
 TRIGGER_CALLS = "trigger_calls"
 ACCEPTED = "accepted"
 REVIEW_REFUSED = "review_refused"
@@ -63,7 +65,7 @@ class CampaignOperator(BaseOperator):  # type: ignore[misc] # Airflow's classes 
             limit=params.get("limit"),
             test_numbers=params.get("test_numbers") or (),
         )
-        return run
+        return as_backfill(run, self.campaign, context["dag_run"])
 
     @contextmanager
     def job(self, run: Run, *, warehouse: bool) -> Iterator[CampaignJob]:
@@ -101,6 +103,7 @@ class CampaignOperator(BaseOperator):  # type: ignore[misc] # Airflow's classes 
             "suppressed": planned.suppressed,
             "already_planned": planned.already_planned,
             "reported": planned.reported,
+            DECISION: told_decision(run, planned),
         }
 
     def trigger_calls(self, run: Run) -> dict[str, Any]:
@@ -116,7 +119,7 @@ class CampaignOperator(BaseOperator):  # type: ignore[misc] # Airflow's classes 
             raise PausedError(message)
         if sent.stopped is not None and sent.stopped.stop.value not in {TOP_UP, FIX_CONFIGURATION}:
             raise StoppedSendingError(message)
-        return _summary(self.campaign.name, run.interval_key, sent, message)
+        return _summary(self.campaign.name, run, sent, message)
 
     def push_results(self, run: Run, outcome: str) -> Pushed:
         """Write the results of the interval to the warehouse; gives what is there now."""
@@ -151,9 +154,11 @@ class ExtractAndBatchOperator(CampaignOperator):
         self.suppress = campaign.suppress_sql
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        """Plan; the XCom holds ids and counts."""
+        """Plan; the XCom holds ids and counts, and another one what was decided."""
         with airflow_errors():
-            return self.extract_and_batch(self.run_of(context), self.sql, self.suppress)
+            counts = self.extract_and_batch(self.run_of(context), self.sql, self.suppress)
+        context["ti"].xcom_push(DECISION, counts[DECISION])
+        return counts
 
 
 class TriggerCallsOperator(CampaignOperator):
@@ -183,6 +188,7 @@ class PushResultsOperator(CampaignOperator):
             "campaign": self.campaign.name,
             "interval_key": run.interval_key,
             **counts,
+            DECISION: context["ti"].xcom_pull(task_ids=EXTRACT_AND_BATCH, key=DECISION),
         }
         self.announce(context, finished_of(self.campaign, run, pushed, summary, failed=_FAILED))
         return counts
@@ -240,7 +246,7 @@ def branches_of(summary: Mapping[str, Any]) -> list[str]:
 
 def outcome_of(summary: Mapping[str, Any]) -> str:
     """The ``outcome`` column of the table of runs."""
-    return str(summary.get("stop") or "completed") if summary else "failed"
+    return str(summary.get("stop") or summary.get("dry_run") or "completed") if summary else "failed"
 
 
 def counts_of(totals: Totals) -> dict[str, int]:
@@ -260,15 +266,16 @@ def finished_of(campaign: Campaign, run: Run, pushed: Pushed, summary: Mapping[s
     )
 
 
-def _summary(campaign: str, interval_key: str, sent: Sent, message: str) -> dict[str, Any]:
+def _summary(campaign: str, run: Run, sent: Sent, message: str) -> dict[str, Any]:
     return {
         "campaign": campaign,
-        "interval_key": interval_key,
+        "interval_key": run.interval_key,
         "by_status": {status.value: count for status, count in sent.totals.by_status.items() if count},
         "by_code": {str(code): count for code, count in sent.totals.by_code.items()},
         "stop": sent.stopped.stop.value if sent.stopped else None,
         "message": message,
         "held_calls": sum(batch.calls for batch in sent.held),
+        "dry_run": run.dry_run_reason if run.dry_run else None,
         "held": [
             {
                 "batch_id": batch.id,

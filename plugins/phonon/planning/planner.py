@@ -146,7 +146,7 @@ class Planner:
         encoded = self._encode(drafts, rejects, interval_key)
         admitted = len(encoded)
         if self._rules.dry_run:
-            rejects += [each.draft.suppressed("dry run") for each in encoded]
+            rejects += [each.draft.suppressed(self._rules.dry_run_reason) for each in encoded]
             encoded = []
         claims.add_rejects(connection, plan, rejects)
         batches = self._freeze(connection, plan, encoded, now.timestamp())

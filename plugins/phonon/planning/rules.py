@@ -44,6 +44,7 @@ class PlanningRules:
     limit: int | None = None
     """Calls of this run."""
     dry_run: bool = False
+    dry_run_reason: str = "dry run"
     test_numbers: Sequence[str] = ()
     """Called instead of the contacts, one call each."""
 
