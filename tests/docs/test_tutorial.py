@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from demo.server import free_port
 from docs.snippets import PROJECT, Snippet, snippets
@@ -25,6 +26,7 @@ _INSTEAD = {
 _STEP = "<<< step "
 
 
+@pytest.mark.timeout(600)
 def test_the_tutorial_leads_to_a_scheduled_campaign(tmp_path: Path) -> None:
     steps = snippets(_PAGE)
     port = str(free_port())
@@ -43,7 +45,7 @@ def test_the_tutorial_leads_to_a_scheduled_campaign(tmp_path: Path) -> None:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=280,
+        timeout=580,
     )
     assert done.returncode == 0, done.stdout[-3000:]
     for told, output in _told(steps, done.stdout):
