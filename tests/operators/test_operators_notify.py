@@ -103,9 +103,12 @@ def test_a_server_that_refuses_does_not_change_the_run(desk: Desk, web: WebServe
         ({"notifier": SMTP, "arguments": {"to": "a@example.com", "sbject": "{{ x }}"}}, "sbject"),
         (
             {"notifier": SMTP, "arguments": {"to": "{{ phonon.txt }}"}},
-            r"notify\[0\].arguments.to: there is no phonon.txt. Did you mean 'text'",
+            r"notify\[0\].arguments.to: There is no phonon.txt. Did you mean 'text'",
         ),
-        ({"notifier": HTTP, "arguments": {"json": {"a": ["{{ phonon. }}"]}}}, "arguments.json: is not valid Jinja"),
+        (
+            {"notifier": HTTP, "arguments": {"json": {"a": ["{{ phonon. }}"]}}},
+            "arguments.json: This is not valid Jinja",
+        ),
         ({"notifier": f"{__name__}.PickyNotifier", "arguments": {"level": "high"}}, "refuses them: ValueError"),
     ],
     ids=["class", "module", "kind", "triggerer only", "missing", "unknown", "notice", "syntax", "value"],

@@ -10,6 +10,7 @@ import jinja2
 from airflow.sdk import BaseNotifier
 from jinja2 import nodes
 
+from phonon.campaign.document import Location, key_path
 from phonon.campaign.model import Campaign
 from phonon.campaign.notices import Notice
 from phonon.campaign.notification import Notification
@@ -34,11 +35,14 @@ def check_notifiers(campaign: Campaign) -> None:
 
 def problems_of_notifiers(campaign: Campaign) -> list[str]:
     """Say what is wrong with each notifier of a campaign, by key. Imports them, but connects to nothing."""
-    return [
-        f"notify[{position}].{problem}"
-        for position, notification in enumerate(campaign.notify)
-        for problem in _problems(notification)
-    ]
+    return [f"{key_path(location)}: {text}" for location, text in wrong_notifiers(campaign)]
+
+
+def wrong_notifiers(campaign: Campaign) -> Iterator[tuple[Location, str]]:
+    """Yield the same, with where it stands in the campaign's file."""
+    for position, notification in enumerate(campaign.notify):
+        for location, text in _problems(notification):
+            yield ("notify", position, *location), text
 
 
 def notifier_class(path: str) -> type[Any]:
@@ -68,19 +72,19 @@ def rendered_by_us(kind: type[Any], arguments: Mapping[str, Any]) -> dict[str, A
     return {name: value for name, value in arguments.items() if name not in own and any(_templates(value))}
 
 
-def _problems(notification: Notification) -> Iterator[str]:
+def _problems(notification: Notification) -> Iterator[tuple[Location, str]]:
     try:
         kind = notifier_class(notification.notifier)
     except ConfigurationError as error:
-        yield f"notifier: {error}"
+        yield ("notifier",), str(error)
         return
     except Exception as error:  # noqa: BLE001 - whatever somebody else's module does when it is imported
-        yield f"notifier: importing {notification.notifier} failed: {type(error).__name__}."
+        yield ("notifier",), f"Importing {notification.notifier} failed: {type(error).__name__}."
         return
     wrong = list(_wrong_templates(notification.arguments))
     refused = "" if wrong else _refusal(kind, notification.arguments)
     if refused:
-        wrong.append(f"arguments: {notification.notifier} refuses them: {refused}")
+        wrong.append((("arguments",), f"{notification.notifier} refuses them: {refused}"))
     yield from wrong
 
 
@@ -96,18 +100,18 @@ def _refusal(kind: type[Any], arguments: Mapping[str, Any]) -> str:
     return ""
 
 
-def _wrong_templates(arguments: Mapping[str, Any]) -> Iterator[str]:
+def _wrong_templates(arguments: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
     environment = jinja2.Environment(autoescape=False)  # noqa: S701 - parses only
     for name, value in arguments.items():
         for template in _templates(value):
             try:
                 parsed = environment.parse(template)
             except jinja2.TemplateSyntaxError as error:
-                yield f"arguments.{name}: is not valid Jinja: {error.message}"
+                yield ("arguments", name), f"This is not valid Jinja: {error.message}"
                 continue
             for unknown in _unknown_of_a_notice(parsed):
                 near = did_you_mean(unknown, _OF_A_NOTICE)
-                yield f"arguments.{name}: there is no {TEMPLATE_NAME}.{unknown}.{near}"
+                yield ("arguments", name), f"There is no {TEMPLATE_NAME}.{unknown}.{near}"
 
 
 def _unknown_of_a_notice(parsed: nodes.Template) -> list[str]:

@@ -15,7 +15,7 @@ from phonon.campaign.model import Campaign
 from phonon.campaign.problems import CampaignError
 from phonon.campaign.shapes import without_comments
 from phonon.errors import ConfigurationError
-from phonon.hooks.notifiers import problems_of_notifiers
+from phonon.hooks.notifiers import wrong_notifiers
 from phonon.rehearsal.occasion import Occasion
 from phonon.rehearsal.templates import rendered, syntax_problem
 from phonon.warehouse.failures import QueryError
@@ -47,7 +47,7 @@ def check_file(path: Path, *, include: Path, open_warehouse: Opening) -> Checked
     except CampaignError as error:
         return Checked(path, str(error))
     document = Document.read(path)
-    found = [*_same_name(campaign, path), *_jinja(campaign), *_notifiers(campaign)]
+    found = [*_same_name(campaign, path), *_jinja(campaign), *wrong_notifiers(campaign)]
     warehouse = open_warehouse(campaign.warehouse_conn_id)
     if warehouse is not None and not found:
         found = list(_queries(campaign, warehouse))
@@ -76,12 +76,6 @@ def _jinja(campaign: Campaign) -> Iterator[_Found]:
         wrong = syntax_problem(campaign, key, sql)
         if wrong is not None:
             yield (key,), wrong
-
-
-def _notifiers(campaign: Campaign) -> Iterator[_Found]:
-    for problem in problems_of_notifiers(campaign):
-        position = re.match(r"notify\[(\d+)\]", problem)
-        yield ("notify", *([int(position[1])] if position else [])), problem
 
 
 def _queries(campaign: Campaign, warehouse: Warehouse) -> Iterator[_Found]:
