@@ -117,7 +117,11 @@ def test_every_campaign_is_listed_with_its_hours_and_an_invalid_one_with_its_err
         ({"contacts": "SELECT id FROM nowhere"}, "contacts", "nowhere"),
         ({"numbers": ["mobil"]}, "contacts", "'mobil' (numbers; did you mean 'mobile'?)"),
         ({"suppress": "SELECT id, mobile FROM people"}, "suppress", "returns 2 columns: id, mobile"),
-        ({"notify": [{"notifier": "no.such.Notifier"}]}, "notify[0].notifier", "no.such.Notifier cannot be imported"),
+        (
+            {"notify": [{"notifier": "no.such.Notifier"}]},
+            "notify[0].notifier",
+            "no.such.Notifier cannot be imported",
+        ),
     ],
     ids=lambda value: "" if isinstance(value, dict) else value[:20],
 )
