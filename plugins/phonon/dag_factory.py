@@ -7,7 +7,16 @@ from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, Asset, BaseOperator, CronTriggerTimetable, Label, Param, get_parsing_context
+from airflow.sdk import (
+    DAG,
+    Asset,
+    BaseOperator,
+    CronTriggerTimetable,
+    Label,
+    Param,
+    PartitionedAssetTimetable,
+    get_parsing_context,
+)
 from airflow.sdk.exceptions import AirflowFailException
 
 from phonon.campaign.backfill import Backfill, BackfillMode
@@ -15,6 +24,7 @@ from phonon.campaign.loading import BrokenCampaign, find_campaign, find_campaign
 from phonon.campaign.model import Campaign
 from phonon.campaign.schedule import AssetSchedule
 from phonon.campaign.shapes import duration_words
+from phonon.errors import ConfigurationError
 from phonon.operators.steps import (
     ACCEPTED,
     EXTRACT_AND_BATCH,
@@ -42,10 +52,17 @@ def campaign_dags(folder: Path, *, include: Path) -> dict[str, DAG]:
     needed = get_parsing_context().dag_id
     campaign = find_campaign(folder, needed, include=include) if needed else None
     if campaign is not None:
-        return {campaign.name: campaign_dag(campaign)}
-    found = find_campaigns(folder, include=include)
-    dags = [_invalid_dag(each) if isinstance(each, BrokenCampaign) else campaign_dag(each) for each in found]
-    return {dag.dag_id: dag for dag in dags}
+        return {campaign.name: _dag_of(campaign)}
+    return {found.name: _dag_of(found) for found in find_campaigns(folder, include=include)}
+
+
+def _dag_of(found: Campaign | BrokenCampaign) -> DAG:
+    if isinstance(found, BrokenCampaign):
+        return _invalid_dag(found.name, f"The campaign file {found.path.name} is invalid.", found.error)
+    try:
+        return campaign_dag(found)
+    except ConfigurationError as error:
+        return _invalid_dag(found.name, f"Airflow refuses the campaign {found.name}.", str(error))
 
 
 def campaign_dag(campaign: Campaign) -> DAG:
@@ -104,10 +121,21 @@ def _schedule(campaign: Campaign) -> Any:
     """
     schedule = campaign.schedule
     if isinstance(schedule, AssetSchedule):
-        return [Asset(schedule.asset)]
+        asset = _asset(campaign.name, schedule)
+        return PartitionedAssetTimetable(assets=asset) if schedule.partitioned else [asset]
     if schedule is None or schedule == "@once":
         return schedule
     return CronTriggerTimetable(schedule, timezone=campaign.calling_window.timezone.key)
+
+
+def _asset(campaign: str, schedule: AssetSchedule) -> Asset:
+    try:
+        return Asset(schedule.name or schedule.asset, schedule.asset)
+    except ValueError as error:  # of a URI's scheme: what it has to name is known to Airflow's providers
+        raise ConfigurationError(
+            f"Campaign {campaign}, schedule.asset: Airflow does not take the URI {schedule.asset!r}: {error}. Give "
+            "one that names everything its scheme wants, as the Dag that updates the asset does."
+        ) from error
 
 
 def _params() -> dict[str, Param]:
@@ -165,13 +193,13 @@ class InvalidCampaignOperator(BaseOperator):
         raise AirflowFailException(self.error)
 
 
-def _invalid_dag(broken: BrokenCampaign) -> DAG:
+def _invalid_dag(name: str, description: str, error: str) -> DAG:
     with DAG(
-        broken.name,
-        description=f"The campaign file {broken.path.name} is invalid.",
-        doc_md=f"This campaign file is invalid:\n\n```\n{broken.error}\n```\n",
+        name,
+        description=description,
+        doc_md=f"{description}\n\n```\n{error}\n```\n",
         schedule=None,
         tags=["phonon", "invalid"],
     ) as dag:
-        InvalidCampaignOperator(task_id="invalid_campaign", error=broken.error)
+        InvalidCampaignOperator(task_id="invalid_campaign", error=error)
     return dag

@@ -318,14 +318,24 @@ def test_a_rehearsal_makes_no_ledger_and_no_tables(world: World) -> None:
 
 
 def test_a_run_that_data_starts_has_no_dates_unless_one_is_given(world: World) -> None:
-    contacts = "SELECT id, mobile, '{{ ds }}' AS name FROM people"
+    contacts = "SELECT id, mobile, '{{ dag_run.logical_date.date() }}' AS name FROM people"
     world.write(contacts=contacts, schedule={"asset": "duckdb://warehouse/people"})
     undated = phonon("preview", "trial")
     assert undated.exit_code == 1
-    assert "'ds' is undefined" in undated.stderr
+    assert "'None' has no attribute 'date'" in undated.stderr
     assert "give --date" in undated.stderr
     dated = phonon("preview", "trial", "--limit", "1", "--date", "2026-11-24")
     assert '"value": "2026-11-24"' in dated.stdout
+
+
+def test_a_run_over_a_partition_is_previewed_with_its_key(world: World) -> None:
+    world.write(contacts="SELECT id, mobile, '{{ partition_key }}' AS name FROM people", schedule="@daily")
+    assert "needs partition_key" in phonon("preview", "trial").stderr
+    schedule = {"asset": "duckdb://warehouse/people", "partitioned": True}
+    world.write(contacts="SELECT id, mobile, '{{ partition_key }}' AS name FROM people", schedule=schedule)
+    assert '"value": "2026-11"' in phonon("preview", "trial", "--limit", "1", "--partition", "2026-11").stdout
+    world.write(schedule="@daily")
+    assert "does not call by partitions" in phonon("preview", "trial", "--partition", "2026-11").stderr
 
 
 def test_a_rehearsed_run_has_the_parameters_that_a_run_has() -> None:

@@ -150,3 +150,12 @@ def test_an_empty_query_is_a_success_with_no_calls(dag_world: DagWorld) -> None:
     run = dag_world.run("bulk_campaign")
     assert run.state == "success"
     assert dag_world.results("bulk_campaign") == []
+
+
+def test_an_asset_that_airflow_refuses_is_told_and_takes_no_other_campaign_down(campaigns: Path) -> None:
+    text = _CAMPAIGN.format(name="renewals", endpoint="bulk")
+    (campaigns / "renewals.yaml").write_text(f"{text}schedule: {{asset: 'postgres://warehouse'}}\n")
+    dag = dag_named("renewals")
+    assert "invalid" in dag.tags
+    assert "schedule.asset: Airflow does not take the URI 'postgres://warehouse'" in dag.doc_md
+    assert "invalid" not in dag_named("bulk_campaign").tags

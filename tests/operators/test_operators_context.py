@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
+from operators.desk import Desk
 from phonon.errors import ConfigurationError, LedgerError, StoppedSendingError, UnreachableError, WarehouseError
 from phonon.operators.context import PhononTaskError, airflow_errors, interval_key, run_of
 from phonon.warehouse.failures import WrongTableError
@@ -78,3 +79,17 @@ def test_what_may_pass_is_tried_again(error: type[Exception]) -> None:
 def test_an_error_of_somebody_else_is_left_alone() -> None:
     with pytest.raises(ZeroDivisionError), airflow_errors():
         raise ZeroDivisionError
+
+
+def test_a_partition_names_its_interval_whenever_it_is_delivered() -> None:
+    first, second = (run(run_id=run_id, partition_key="2026-11") for run_id in ("asset_triggered__1", "manual__2"))
+    assert interval_key(first) == interval_key(second) == "partition:2026-11"
+    assert interval_key(run(partition_key="2026-11", logical_date=NINE)) == "partition:2026-11"
+
+
+def test_a_run_for_no_partition_of_a_campaign_that_calls_by_partitions_is_refused(desk: Desk) -> None:
+    schedule = {"asset": "duckdb://warehouse/renewals", "partitioned": True}
+    with pytest.raises(AirflowFailException, match="this run has no partition key"):
+        desk.extract(schedule=schedule)
+    desk.dag_run = {"partition_key": "2026-11"}
+    assert desk.extract(schedule=schedule)["interval_key"] == "partition:2026-11"

@@ -15,6 +15,7 @@ from phonon.campaign.explain import explain
 from phonon.campaign.model import Campaign
 from phonon.campaign.problems import CampaignError
 from phonon.campaign.shapes import is_sql_path
+from phonon.campaign.template_names import never_there
 from phonon.errors import ConfigurationError
 
 _SUFFIXES = frozenset({".yaml", ".yml"})
@@ -111,6 +112,12 @@ def _campaign_of(document: Document, include: Path) -> Campaign:
         raise CampaignError(document.path, problems)
     for key, sql in queries.items():
         campaign = campaign.with_sql_of_file(sql, key=key)
+    for key, rendered in (("contacts", campaign.contacts_sql), ("suppress", campaign.suppress_sql)):
+        absent = never_there(rendered or "", campaign.schedule)
+        if absent is not None:
+            problems.append(document.problem((key,), absent))
+    if problems:
+        raise CampaignError(document.path, problems)
     return campaign
 
 

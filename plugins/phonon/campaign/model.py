@@ -25,7 +25,7 @@ from phonon.campaign.follow_up import FollowUp
 from phonon.campaign.notification import Notification
 from phonon.campaign.parts import FIXED, Limits, OnUnknown, Window, without_repeats
 from phonon.campaign.purposes import Purpose
-from phonon.campaign.schedule import Schedule
+from phonon.campaign.schedule import AssetSchedule, Schedule, results_uri
 from phonon.campaign.shapes import (
     CalendarDate,
     Column,
@@ -216,6 +216,12 @@ class Campaign(BaseModel):
     @model_validator(mode="after")
     def _starts_in_window(self) -> Campaign:
         check_start(self.start_at, self.calling_window)
+        return self
+
+    @model_validator(mode="after")
+    def _does_not_start_itself(self) -> Campaign:
+        if isinstance(self.schedule, AssetSchedule) and self.schedule.asset == results_uri(self.name):
+            raise clash("The campaign's own results would start it again, without end.", at=["schedule", "asset"])
         return self
 
     @field_validator("variables")

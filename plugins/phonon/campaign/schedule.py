@@ -9,7 +9,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, StrictBool, Tag, model_validator
 
-from phonon.campaign.shapes import AssetUri, Column, Duration, SqlQuery, TableName, clash, wrong
+from phonon.campaign.shapes import AssetUri, Column, Duration, Line, SqlQuery, TableName, clash, wrong
 
 PRESETS = ("@once", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
 """Airflow's names for common schedules. ``@continuous`` is not among them: it would call without a pause."""
@@ -33,6 +33,11 @@ class AssetSchedule(BaseModel):
     asset: AssetUri = Field(
         description="URI of the Airflow asset whose updates start a run.",
         examples=["duckdb://warehouse/renewals"],
+    )
+    name: Line | None = Field(
+        default=None,
+        description="The asset's name, if the Dags that update it name it otherwise than by its URI.",
+        examples=["renewals"],
     )
     partitioned: StrictBool = Field(
         default=False,
@@ -87,6 +92,11 @@ class NewRowsSchedule(BaseModel):
         description="New rows of a table or query start a run, which gets just these.",
         examples=[{"table": "leads", "cursor": "created_at", "every": "30s"}],
     )
+
+
+def results_uri(campaign: str) -> str:
+    """The URI of the asset that a campaign updates with its results."""
+    return f"phonon://{campaign}/results"
 
 
 def _cron(text: str) -> str:

@@ -36,6 +36,10 @@ _Date = Annotated[
         metavar="DATE", help="The run's date, like 2026-11-24 or 2026-11-24T09:00+05:30 (else UTC); by default now."
     ),
 ]
+_Partition = Annotated[
+    str | None,
+    typer.Option(metavar="KEY", help="The run's partition key, if the campaign has partitions; by default today."),
+]
 
 
 @app.command("list")
@@ -91,6 +95,7 @@ def preview(
     name: _Name,
     limit: Annotated[int, typer.Option(min=1, max=500, help="How many calls to show.")] = 3,
     date: _Date = None,
+    partition: _Partition = None,
     raw: Annotated[bool, typer.Option("--raw", help="On one line, as it is sent; remarks go to stderr.")] = False,
     folder: _Folder = None,
 ) -> None:
@@ -98,7 +103,7 @@ def preview(
 
     What the ledger knows (who was called, who must not be) is applied, and nothing is written to it.
     """
-    with _rehearsal(folder, name, date) as rehearsal:
+    with _rehearsal(folder, name, date, partition) as rehearsal:
         shown = rehearsal.preview(limit)
     if shown.bodies:
         typer.echo(shown.requests(raw=raw))
@@ -106,12 +111,18 @@ def preview(
 
 
 @app.command()
-def plan(name: _Name, date: _Date = None, as_json: _Json = False, folder: _Folder = None) -> None:
+def plan(
+    name: _Name,
+    date: _Date = None,
+    partition: _Partition = None,
+    as_json: _Json = False,
+    folder: _Folder = None,
+) -> None:
     """Say what a run would do: calls, rows that are not called and why, requests, days, minutes at the limit.
 
     All contacts are read and planned in a copy of the ledger, so it takes as long as the run's first task.
     """
-    with _rehearsal(folder, name, date) as rehearsal:
+    with _rehearsal(folder, name, date, partition) as rehearsal:
         outlook = rehearsal.outlook()
     typer.echo(json.dumps(outlook.as_json(), indent=2, ensure_ascii=False) if as_json else str(outlook))
 
@@ -150,7 +161,7 @@ def _opening(wanted: bool | None) -> Opening:
 
 
 @contextmanager
-def _rehearsal(folder: Path | None, name: str, date: str | None) -> Iterator[Rehearsal]:
+def _rehearsal(folder: Path | None, name: str, date: str | None, partition: str | None) -> Iterator[Rehearsal]:
     moment = _moment(date)
     campaign = _campaign_folder(folder).named(name)
     from phonon.cli.opening import look_up_as_airflow_does  # noqa: PLC0415 - as above
@@ -161,7 +172,7 @@ def _rehearsal(folder: Path | None, name: str, date: str | None) -> Iterator[Reh
     from phonon.rehearsal.occasion import Occasion  # noqa: PLC0415 - as above
     from phonon.rehearsal.rehearsal import Rehearsal  # noqa: PLC0415 - as above
 
-    occasion = Occasion.of(campaign, moment)
+    occasion = Occasion.of(campaign, moment, partition)
     settings = PhononHook(campaign.phonon_conn_id).settings
     warehouse = warehouse_of(campaign.warehouse_conn_id)
     ledger = _ledger(campaign.ledger_conn_id)

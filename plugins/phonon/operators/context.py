@@ -9,6 +9,8 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from phonon.campaign.model import Campaign
+from phonon.campaign.schedule import AssetSchedule
 from phonon.errors import ConfigurationError, PhononError
 from phonon.warehouse.failures import QueryError, WrongTableError
 
@@ -18,9 +20,24 @@ class PhononTaskError(AirflowException):  # type: ignore[misc] # Airflow's class
 
 
 def interval_key(dag_run: Any) -> str:
-    """What names the interval of a run: its start in UTC, else its logical date, else the run id."""
+    """What names the interval of a run: its partition, else its start in UTC, its logical date, the run id.
+
+    The partition comes first: a partition that is delivered again, or run again by a person, is the same one.
+    """
+    if dag_run.partition_key is not None:
+        return f"partition:{dag_run.partition_key}"
     start = dag_run.data_interval_start or dag_run.logical_date
     return str(dag_run.run_id) if start is None else start.astimezone(UTC).isoformat()
+
+
+def check_partition(campaign: Campaign, dag_run: Any) -> None:
+    """Refuse a run that is for no partition of a campaign that calls by partitions: it would call them twice."""
+    schedule = campaign.schedule
+    if isinstance(schedule, AssetSchedule) and schedule.partitioned and dag_run.partition_key is None:
+        raise ConfigurationError(
+            f"Campaign {campaign.name} calls one partition in a run, and this run has no partition key. Nothing "
+            "was planned. Trigger it with a partition key."
+        )
 
 
 def interval_end(dag_run: Any) -> datetime | None:

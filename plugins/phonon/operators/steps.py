@@ -12,9 +12,10 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from phonon.campaign.model import Campaign
 from phonon.campaign.notices import finished_notice, held_notice, not_pushed_notice, stopped_notice
+from phonon.campaign.schedule import results_uri
 from phonon.dispatch.process import Ending
 from phonon.errors import PausedError, StoppedSendingError
-from phonon.operators.context import airflow_errors, run_of
+from phonon.operators.context import airflow_errors, check_partition, run_of
 from phonon.operators.decisions import DECISION, as_backfill, told_decision
 from phonon.operators.notifying import announce, is_last_try, told_of
 
@@ -41,7 +42,7 @@ _FAILED = (
 
 def results_asset(campaign: str) -> Asset:
     """The asset that a push of results emits."""
-    return Asset(f"phonon://{campaign}/results")
+    return Asset(results_uri(campaign))
 
 
 class CampaignOperator(BaseOperator):  # type: ignore[misc] # Airflow's classes are untyped to mypy
@@ -65,6 +66,7 @@ class CampaignOperator(BaseOperator):  # type: ignore[misc] # Airflow's classes 
             limit=params.get("limit"),
             test_numbers=params.get("test_numbers") or (),
         )
+        check_partition(self.campaign, context["dag_run"])
         return as_backfill(run, self.campaign, context["dag_run"])
 
     @contextmanager

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from phonon.campaign.job import Run
 from phonon.campaign.model import Campaign
 from phonon.campaign.schedule import AssetSchedule, NewRowsSchedule
+from phonon.errors import ConfigurationError
 
 
 @dataclass(frozen=True)
@@ -18,12 +19,20 @@ class Occasion:
     """When it would start; aware."""
     logical_date: datetime | None
     """Aware, and both ends of its data interval. None for a run that an asset or new rows start."""
+    partition_key: str | None = None
 
     @classmethod
-    def of(cls, campaign: Campaign, date: datetime | None) -> Occasion:
-        """Return a run started now: for ``date``, or else as the campaign's schedule would start it now."""
-        now = datetime.now(UTC)
-        undated = isinstance(campaign.schedule, AssetSchedule | NewRowsSchedule)
+    def of(cls, campaign: Campaign, date: datetime | None, partition: str | None = None) -> Occasion:
+        """Return a run started now: for ``date``, or else as the campaign's schedule would start it now.
+
+        ``partition``: its key, if the campaign calls by partitions; by default today's date, as many keys are.
+        """
+        now, schedule = datetime.now(UTC), campaign.schedule
+        if isinstance(schedule, AssetSchedule) and schedule.partitioned:
+            return cls(now, date, partition or f"{now:%Y-%m-%d}")
+        if partition is not None:
+            raise ConfigurationError(f"Campaign {campaign.name} does not call by partitions. Leave the key out.")
+        undated = isinstance(schedule, AssetSchedule | NewRowsSchedule)
         return cls(now, date or (None if undated else now))
 
     @property
@@ -33,7 +42,9 @@ class Occasion:
 
     @property
     def interval_key(self) -> str:
-        """What names the interval, as for a real run: the start of its data interval, or its run id."""
+        """What names the interval, as for a real run: its partition, its data interval's start, or its run id."""
+        if self.partition_key is not None:
+            return f"partition:{self.partition_key}"
         return self.run_id if self.logical_date is None else self.logical_date.astimezone(UTC).isoformat()
 
     def run(self, limit: int | None = None) -> Run:

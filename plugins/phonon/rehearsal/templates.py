@@ -71,10 +71,14 @@ def _context(campaign: Campaign, occasion: Occasion) -> dict[str, Any]:
         data_interval_start=pendulum.instance(date) if date else None,
         data_interval_end=pendulum.instance(date) if date else None,
         conf={},
+        partition_key=occasion.partition_key,
+        partition_date=None,
     )
     found = {
         "dag_run": dag_run,
         "run_id": occasion.run_id,
+        "partition_key": occasion.partition_key,
+        "partition_date": None,
         "dag": SimpleNamespace(dag_id=campaign.name),
         "params": dict(PARAMS),
         "macros": MacrosAccessor(),
