@@ -19,6 +19,7 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import AirflowFailException
 
+from phonon.campaign.approval import Approval
 from phonon.campaign.backfill import Backfill, BackfillMode
 from phonon.campaign.loading import BrokenCampaign, find_campaign, find_campaigns
 from phonon.campaign.model import Campaign
@@ -27,12 +28,14 @@ from phonon.campaign.shapes import duration_words
 from phonon.errors import ConfigurationError
 from phonon.operators.steps import (
     ACCEPTED,
+    APPROVE,
     EXTRACT_AND_BATCH,
     FIX_CONFIGURATION,
     REVIEW_HELD,
     REVIEW_REFUSED,
     TOP_UP,
     TRIGGER_CALLS,
+    ApproveOperator,
     BranchOnResponseOperator,
     ExtractAndBatchOperator,
     PushResultsOperator,
@@ -92,6 +95,8 @@ def _add_tasks(campaign: Campaign) -> None:
     push = PushResultsOperator(
         task_id="push_results", campaign=campaign, trigger_rule="all_done", retries=3, **_RETRY
     )
+    if campaign.has_gate:
+        extract >> ApproveOperator(task_id=APPROVE, campaign=campaign, retries=1, **_RETRY) >> trigger
     extract >> trigger >> branch
     trigger >> push
     branches: dict[str, tuple[BaseOperator, str]] = {
@@ -168,9 +173,18 @@ def _doc(campaign: Campaign) -> str:
         f"| Endpoint | {campaign.endpoint} |\n"
         f"| Flow | {campaign.flow_id} |\n"
         f"| Calls to one number | {frequency} |\n"
+        f"| Approval | {_approval(campaign.approval)} |\n"
         f"| Backfills | {_backfills(campaign.backfill)} |\n"
         f"| Results | {campaign.results_table} |\n"
     )
+
+
+def _approval(approval: Approval | None) -> str:
+    if approval is None:
+        return "never"
+    above = f"above {approval.above:,} calls" if approval.above is not None else ""
+    unusual = f"above {approval.unusual} times the usual" if approval.unusual is not None else ""
+    return " and ".join(filter(None, (above, unusual))) or "never"
 
 
 def _backfills(backfill: Backfill) -> str:

@@ -54,7 +54,9 @@ class AirflowCampaign:
     warehouse: PostgresDatabase | Path
     run_id: str = field(default="", init=False)
 
-    def start(self, *, endpoint: str, fault: TaskFault | None, extra: Mapping[str, Any]) -> None:
+    def start(
+        self, *, endpoint: str, fault: TaskFault | None, extra: Mapping[str, Any], keys: Mapping[str, Any]
+    ) -> None:
         """Fill the warehouse, tell Airflow of the campaign, and wait until it knows its Dag."""
         self._fill_warehouse()
         for role, connection in self._connections(extra).items():
@@ -71,6 +73,7 @@ class AirflowCampaign:
                 "phonon_conn_id": f"{self.name}_phonon",
                 "ledger_conn_id": f"{self.name}_ledger",
                 "warehouse_conn_id": f"{self.name}_warehouse",
+                **keys,
             },
             fault,
         )
@@ -178,8 +181,12 @@ class AirflowOffice:
         endpoint: str = "bulk",
         fault: tuple[Point, str, int] | None = None,
         extra: Mapping[str, Any] | None = None,
+        keys: Mapping[str, Any] | None = None,
     ) -> Iterator[AirflowCampaign]:
-        """A new campaign. ``fault``: point, signal and the how-many-th time; ``extra``: of its connection."""
+        """A new campaign. ``fault``: point, signal and the how-many-th time; ``extra``: of its connection.
+
+        ``keys``: more of the campaign's own.
+        """
         folder = self.processes.folder / name
         (folder / "warehouse").mkdir(parents=True)
         with ExitStack() as stack:
@@ -195,7 +202,7 @@ class AirflowOffice:
             )
             marker = str(folder / "struck")
             strikes = TaskFault(fault[0], fault[1], marker, fault[2]) if fault else None
-            campaign.start(endpoint=endpoint, fault=strikes, extra=extra or {})
+            campaign.start(endpoint=endpoint, fault=strikes, extra=extra or {}, keys=keys or {})
             yield campaign
 
     def _database(self, stack: ExitStack, kind: str, file: Path) -> PostgresDatabase | Path:

@@ -75,6 +75,17 @@ class AirflowClient:
             },
         )
 
+    def question(self, dag_id: str, run_id: str, task_id: str) -> Mapping[str, Any]:
+        """What a person is asked by a task that waits for an answer."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+        found: Mapping[str, Any] = self._ask("GET", path)
+        return found
+
+    def answer(self, dag_id: str, run_id: str, task_id: str, option: str) -> None:
+        """Choose one of the options that a task waits with."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+        self._ask("PATCH", path, {"chosen_options": [option], "params_input": {}})
+
     def _ask(self, method: str, path: str, content: Any = None) -> Any:
         answer = self._session.request(method, f"{self._url}/api/v2/{path}", json=content, timeout=30)
         assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text[:500]}"

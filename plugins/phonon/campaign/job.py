@@ -37,6 +37,8 @@ from phonon.planning.planner import Planned, Planner
 from phonon.planning.rules import PerNumber, PlanningRules, calls_per_batch
 from phonon.planning.start_times import next_window
 from phonon.planning.suppression import NumberSet, read_numbers
+from phonon.review.approval import ApprovalDesk, ApprovalNeededError, ApprovalRule, Question
+from phonon.review.desk import Person
 from phonon.warehouse.warehouse import Warehouse
 
 _JINJA = re.compile(r"\{[{%]")
@@ -163,14 +165,39 @@ class CampaignJob:
                 done.out_of_reach,
             )
 
+    def question(self) -> Question | None:
+        """What a person has to be asked before the interval's calls are sent; None if nothing."""
+        approval = self._campaign.approval
+        if approval is None or self._run.dry_run or self._run.test_numbers:
+            return None
+        rule = ApprovalRule(approval.above, approval.unusual)
+        return ApprovalDesk(self._ledger).question(self._interval_id(), rule)
+
+    def approve(self, calls: int, person: Person, note: str) -> None:
+        """Let the interval's calls be sent as long as no more than ``calls`` are claimed in it."""
+        ApprovalDesk(self._ledger).approve(self._interval_id(), calls, person, note)
+
+    def reject(self, person: Person, reason: str) -> int:
+        """Take back the interval's calls that were not sent; gives how many."""
+        return ApprovalDesk(self._ledger).reject(self._interval_id(), person, reason)
+
+    def _interval_id(self) -> int:
+        with self._ledger.transaction() as connection:
+            return find_interval(connection, self._campaign.name, self._run.interval_key)
+
     def trigger_calls(
         self, settings: ConnectionSettings, make_transport: Callable[[], Transport], ending: Ending | None = None
     ) -> Sent:
-        """Send what may be sent of the interval, until ``ending`` says that the process is to end."""
-        with self._ledger.transaction() as connection:
-            interval_id = find_interval(connection, self._campaign.name, self._run.interval_key)
+        """Send what may be sent of the interval, until ``ending`` says that the process is to end.
+
+        :raises ApprovalNeededError: before anything is sent, if a person has to approve it and has not.
+        """
+        interval_id = self._interval_id()
         if not self._run.test_numbers:
             self._withdraw(interval_id)
+        question = self.question()
+        if question is not None:
+            raise ApprovalNeededError(question)
         with self._ledger.transaction(read_only=True) as connection:
             waiting = open_calls(connection, interval_id)
         stopped = None
@@ -227,8 +254,7 @@ class CampaignJob:
     def push_results(self, outcome: str) -> Pushed:
         """Replace the interval's rows in the results table, and the run's row in the table of runs."""
         campaign, run = self._campaign, self._run
-        with self._ledger.transaction() as connection:
-            interval_id = find_interval(connection, campaign.name, run.interval_key)
+        interval_id = self._interval_id()
         warehouse = self._open_warehouse()
         warehouse.ensure_tables(campaign.results_table)
         recorded_at = datetime.now(UTC)

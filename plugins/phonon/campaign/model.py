@@ -244,6 +244,11 @@ class Campaign(BaseModel):
         return table
 
     @property
+    def has_gate(self) -> bool:
+        """Whether the file has ``approval``, for which the Dag has a task. Without, only the unusual is asked."""
+        return "approval" in self.model_fields_set and self.approval is not None
+
+    @property
     def calling_window(self) -> CallingWindow:
         """The hours in which calls may start: those of the purpose, narrowed by ``window``."""
         return self.window.narrowing(self.purpose)

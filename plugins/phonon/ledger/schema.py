@@ -174,6 +174,15 @@ pauses = Table(
     Column("reason", Text, nullable=False),
 )
 
+approvals = Table(
+    f"{PREFIX}approvals",
+    metadata,
+    Column("interval_id", _BIG, ForeignKey(intervals.c.id), primary_key=True, autoincrement=False),
+    Column("calls", _BIG, nullable=False),  # of those claimed in the interval, how many may be sent
+    Column("approved_at", Double, nullable=False),
+    Column("approved_by", Text, nullable=False),
+)
+
 decisions = Table(
     f"{PREFIX}decisions",
     metadata,
@@ -182,7 +191,7 @@ decisions = Table(
     Column("decided_by", Text, nullable=False),
     Column(
         "action", Text, nullable=False
-    ),  # release, close, accept, hold; remember; pause, resume; do-not-call ...
+    ),  # release, close, accept, hold; remember; pause, resume; do-not-call; approve, reject
     Column("scope", Text, nullable=False),  # the campaign, or "*" for everything
     Column("batch_id", _BIG),
     Column("calls", Integer),

@@ -1,8 +1,8 @@
-"""Taking back planned calls to numbers that were put on the do-not-call list after the calls were planned.
+"""Taking back planned calls: to numbers that were put on the do-not-call list later, or because a person rejects.
 
 Only what Phonon certainly has not accepted can be taken back: a batch that waits to be sent, and of which no
 send, if there was one, can have been accepted. A call that is taken back is not claimed any more: its contact is
-suppressed as if the number had been on the list when the contact was planned.
+suppressed as if that had been known when the contact was planned.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Withdrawal:
 
 @dataclass(frozen=True)
 class _Findings:
-    """The calls of a batch that have numbers of the list, those numbers' hashes, and what is left to be sent."""
+    """The calls of a batch that have forbidden numbers, those numbers' hashes, and what is left to be sent."""
 
     batch: Batch
     hashes: Sequence[int]
@@ -87,6 +87,26 @@ def withdraw_listed(ledger: Ledger, decision: Decision, interval_id: int | None 
         for batch_id in new:
             done += _withdraw_from(ledger, decision, batch_id)
         seen.update(new)
+
+
+def withdraw_unsent(ledger: Ledger, decision: Decision, interval_id: int, *, reason: str) -> int:
+    """Take back every call of an interval that Phonon certainly has not accepted; gives how many.
+
+    :param reason: for the results table. Batches are changed one by one, as by ``withdraw_listed``.
+    """
+    withdrawn = 0
+    with ledger.transaction(read_only=True) as connection:
+        waiting = _open_batches(connection, interval_id)
+    for batch_id in waiting:
+        with ledger.transaction() as connection:
+            keep_planners_out(connection)
+            row = connection.execute(select(batches).where(batches.c.id == batch_id)).one()
+            if row.state not in _OPEN:
+                continue
+            found = _everything(ledger, read_batch(row))
+            if found.within_reach and _withdraw(connection, row, found, decision, reason):
+                withdrawn += found.withdrawn
+    return withdrawn
 
 
 def _open_batches(connection: Connection, interval_id: int | None) -> list[int]:
@@ -129,8 +149,16 @@ def _findings(connection: Connection, ledger: Ledger, batch: Batch) -> _Findings
     return _Findings(batch, sorted(on_list), affected, rest)
 
 
-def _withdraw(connection: Connection, row: Row[Any], found: _Findings, decision: Decision) -> bool:
-    """Replace a batch by one without the numbers of the list; False when somebody has changed it meanwhile."""
+def _everything(ledger: Ledger, batch: Batch) -> _Findings:
+    objects = thaw(batch.frozen)
+    hashes = {ledger.number_hash(number) for call in objects for number in _numbers(call)}
+    return _Findings(batch, sorted(hashes), [call["client-identifier"] for call in objects], [])
+
+
+def _withdraw(
+    connection: Connection, row: Row[Any], found: _Findings, decision: Decision, reason: str = DO_NOT_CALL
+) -> bool:
+    """Replace a batch by one without the forbidden numbers; False when somebody has changed it meanwhile."""
     batch = found.batch
     changed = connection.execute(
         update(batches)
@@ -148,7 +176,7 @@ def _withdraw(connection: Connection, row: Row[Any], found: _Findings, decision:
     _forget_uses(connection, row.interval_id, batch.id, found)
     if found.rest:
         _keep_rest(connection, row, found, decision)
-    _suppress_what_is_left(connection, row.interval_id, batch.id)
+    _suppress_what_is_left(connection, row.interval_id, batch.id, reason)
     connection.execute(
         insert(decisions).values(
             decided_at=decision.at,
@@ -177,7 +205,7 @@ def _keep_rest(connection: Connection, row: Row[Any], found: _Findings, decision
         )
 
 
-def _suppress_what_is_left(connection: Connection, interval_id: int, batch_id: int) -> None:
+def _suppress_what_is_left(connection: Connection, interval_id: int, batch_id: int, reason: str) -> None:
     """Turn the calls that a batch still holds into suppressed rows of the interval."""
     plan = select(intervals.c.plan_id).where(intervals.c.id == interval_id)
     completed = connection.execute(plan).scalar() or 0
@@ -193,7 +221,7 @@ def _suppress_what_is_left(connection: Connection, interval_id: int, batch_id: i
                 "row_number": _BEHIND_THE_QUERY + batch_id * _MOST_CALLS + index,
                 "contact_id": row.contact_id,
                 "status": CallStatus.SUPPRESSED,
-                "reason": DO_NOT_CALL,
+                "reason": reason,
                 "number_last4": row.number_last4,
             }
             for index, row in enumerate(rows)

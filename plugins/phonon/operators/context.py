@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
@@ -13,6 +13,9 @@ from phonon.campaign.model import Campaign
 from phonon.campaign.schedule import AssetSchedule
 from phonon.errors import ConfigurationError, PhononError
 from phonon.warehouse.failures import QueryError, WrongTableError
+
+if TYPE_CHECKING:
+    from phonon.review.desk import Person
 
 
 class PhononTaskError(AirflowException):  # type: ignore[misc] # Airflow's classes are untyped to mypy
@@ -63,6 +66,15 @@ def run_of(context: Mapping[str, Any], *, dry_run: bool, limit: int | None, test
         limit=limit,
         test_numbers=numbers,
     )
+
+
+def person_of(context: Mapping[str, Any], user: Mapping[str, Any] | None = None) -> Person:
+    """Who acts: ``user``, as Airflow describes one, else who started the run; the run when Airflow does not say."""
+    from phonon.review.desk import Person  # noqa: PLC0415 - heavy, and this module is imported by every Dag file
+
+    dag_run = context["dag_run"]
+    started_by = getattr(dag_run, "triggering_user_name", None)
+    return Person((user or {}).get("name") or started_by or dag_run.run_id, dag_run.run_id)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from phonon.campaign.loading import find_campaigns
 from phonon.campaign.model import Campaign
 from phonon.errors import ConfigurationError, PhononError, StoppedSendingError
-from phonon.operators.context import airflow_errors
+from phonon.operators.context import airflow_errors, person_of
 from phonon.operators.steps import CampaignOperator, counts_of, outcome_of
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class SettleOperator(LedgerOperator):
                     "the field. Nothing was changed."
                 )
             with self.ledger() as ledger:
-                done = actions[action](ReviewDesk(ledger), params, _person(context))
+                done = actions[action](ReviewDesk(ledger), params, person_of(context))
         return {"action": action, "batches": [], "calls": 0, "affected": [], **done}
 
     def _list(self, desk: ReviewDesk, params: Mapping[str, Any], _: Person) -> dict[str, Any]:
@@ -253,11 +253,11 @@ class PauseOperator(LedgerOperator):
                 files = find_campaigns(Path(self.campaigns), include=Path(self.include))
                 self.say(
                     desk.pause(
-                        campaign, params.get("reason"), _person(context), known=[each.name for each in files]
+                        campaign, params.get("reason"), person_of(context), known=[each.name for each in files]
                     )
                 )
             elif action == "resume":
-                self.say(desk.resume(campaign, _person(context)))
+                self.say(desk.resume(campaign, person_of(context)))
             elif action != "show":
                 raise ConfigurationError(f"action: one of {', '.join(PAUSE_ACTIONS)}; found {action!r}.")
             pauses = desk.pauses()
@@ -280,14 +280,6 @@ def batch_ids_of(params: Mapping[str, Any]) -> list[int]:
             )
         found[int(text)] = None
     return list(found)
-
-
-def _person(context: Mapping[str, Any]) -> Person:
-    """Who started the run; the run itself when Airflow does not say."""
-    from phonon.review.desk import Person  # noqa: PLC0415 - as above
-
-    dag_run = context["dag_run"]
-    return Person(getattr(dag_run, "triggering_user_name", None) or dag_run.run_id, dag_run.run_id)
 
 
 def _counts(found: Sequence[Case]) -> dict[str, Any]:

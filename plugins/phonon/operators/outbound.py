@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskAwaitingInput
 
 from phonon.campaign.notices import held_notice, not_pushed_notice, stopped_notice
 from phonon.errors import PhononError
+from phonon.operators.asking import carry_out
 from phonon.operators.context import airflow_errors, run_of
 from phonon.operators.decisions import DECISION, as_backfill
 from phonon.operators.keywords import AIRFLOWS_OWN, campaign_of, wrong_start
 from phonon.operators.notifying import is_last_try, told_of
-from phonon.operators.steps import CampaignOperator, counts_of, finished_of, outcome_of, results_asset
+from phonon.operators.steps import (
+    REJECTED,
+    CampaignOperator,
+    counts_of,
+    finished_of,
+    outcome_of,
+    rejection_of,
+    results_asset,
+)
 
 if TYPE_CHECKING:
     from phonon.campaign.job import Pushed, Run
@@ -40,7 +49,7 @@ class PhononOutboundOperator(CampaignOperator):
     :param limit: at most so many calls.
     :param test_numbers: call these instead of the contacts, one call each, with api-version TEST.
     :param campaign_keys: every other key of a campaign file: ``purpose``, ``endpoint``, ``start_at``, ``window``,
-        ``limits``, ``backfill``, ``on_unknown``, ``notify``, ``correlation_key``, ``results_table``,
+        ``limits``, ``approval``, ``backfill``, ``on_unknown``, ``notify``, ``correlation_key``, ``results_table``,
         ``phonon_conn_id``, ``warehouse_conn_id``, ``ledger_conn_id``.
     """
 
@@ -91,13 +100,40 @@ class PhononOutboundOperator(CampaignOperator):
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Plan, send, push; gives the counts by status and by code. Fails when sending stopped."""
         with airflow_errors():
-            run = run_of(context, dry_run=self.dry_run_only, limit=self.limit, test_numbers=self.test_numbers)
-            run = as_backfill(run, self.campaign, context["dag_run"])
+            run = self.run_of(context)
         try:
             with airflow_errors():
                 decision = self.extract_and_batch(run, self.contacts, self.suppress)[DECISION]
-                context["ti"].xcom_push(DECISION, decision)
-                summary = self.trigger_calls(run)
+        except BaseException as error:
+            self._push_what_there_is(context, run, error)
+            raise
+        context["ti"].xcom_push(DECISION, decision)
+        return self._send_and_push(context, run, decision)
+
+    def answered(self, context: Mapping[str, Any], claimed: int, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Go on with a person's answer; fails if it is no."""
+        with airflow_errors():
+            run = self.run_of(context)
+        try:
+            with airflow_errors():
+                carry_out(self, context, run, claimed=claimed, event=event)
+        except BaseException as error:
+            rejected = bool(rejection_of(context, self.task_id))
+            self._push_what_there_is(context, run, error, outcome=REJECTED if rejected else "failed")
+            raise
+        return self._send_and_push(context, run, context["ti"].xcom_pull(task_ids=self.task_id, key=DECISION))
+
+    def run_of(self, context: Mapping[str, Any]) -> Run:
+        """Describe this run, as the operator's arguments say."""
+        run = run_of(context, dry_run=self.dry_run_only, limit=self.limit, test_numbers=self.test_numbers)
+        return as_backfill(run, self.campaign, context["dag_run"])
+
+    def _send_and_push(self, context: Mapping[str, Any], run: Run, decision: str) -> dict[str, Any]:
+        try:
+            with airflow_errors():
+                summary = self.send(context, run)
+        except TaskAwaitingInput:
+            raise
         except BaseException as error:
             self._push_what_there_is(context, run, error)
             raise
@@ -123,12 +159,14 @@ class PhononOutboundOperator(CampaignOperator):
             self.announce(context, stopped_notice(told, summary))
         self.announce(context, finished_of(self.campaign, run, pushed, summary, failed=""))
 
-    def _push_what_there_is(self, context: Mapping[str, Any], run: Run, error: BaseException) -> None:
+    def _push_what_there_is(
+        self, context: Mapping[str, Any], run: Run, error: BaseException, *, outcome: str = "failed"
+    ) -> None:
         """Push although the run failed; what it failed of is the error to show, not this."""
         is_told = bool(self.campaign.notify) and is_last_try(context, error)
         said = str(error) if isinstance(error, AirflowException) else f"It failed of a {type(error).__name__}."
         try:
-            pushed = self.push_results(run, outcome_of({}))
+            pushed = self.push_results(run, outcome)
         except PhononError as unwritten:
             self.log.warning("The results could not be written either: %s", unwritten)
             both = f"{said}\nThe results could not be written either: {unwritten}"

@@ -1,4 +1,4 @@
-"""The tasks of a campaign's Dag: extract_and_batch, trigger_calls, branch_on_response, branches, push_results."""
+"""The tasks of a campaign's Dag, from extract_and_batch to push_results."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from phonon.campaign.notices import finished_notice, held_notice, not_pushed_not
 from phonon.campaign.schedule import results_uri
 from phonon.dispatch.process import Ending
 from phonon.errors import PausedError, StoppedSendingError
+from phonon.operators.asking import REJECTION, ask, carry_out
 from phonon.operators.context import airflow_errors, check_partition, run_of
 from phonon.operators.decisions import DECISION, as_backfill, told_decision
 from phonon.operators.notifying import announce, is_last_try, told_of
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from phonon.ledger.report import Totals
 
 EXTRACT_AND_BATCH = "extract_and_batch"
+APPROVE = "approve"
 TRIGGER_CALLS = "trigger_calls"
 ACCEPTED = "accepted"
 REVIEW_REFUSED = "review_refused"
@@ -32,6 +34,7 @@ REVIEW_HELD = "review_held"
 TOP_UP = "top_up"
 FIX_CONFIGURATION = "fix_configuration"
 PAUSED = "paused"
+REJECTED = "rejected"
 
 _SHOWN_BATCHES = 50
 _FAILED = (
@@ -123,6 +126,17 @@ class CampaignOperator(BaseOperator):  # type: ignore[misc] # Airflow's classes 
             raise StoppedSendingError(message)
         return _summary(self.campaign.name, run, sent, message)
 
+    def send(self, context: Mapping[str, Any], run: Run) -> dict[str, Any]:
+        """Send the calls of the interval, as ``trigger_calls`` does, or park the task and have a person asked."""
+        from phonon.review.approval import ApprovalNeededError  # noqa: PLC0415 - as above
+
+        try:
+            return self.trigger_calls(run)
+        except ApprovalNeededError as needed:
+            question = needed.question
+        ask(self, context, run, question)
+        return self.trigger_calls(run)
+
     def push_results(self, run: Run, outcome: str) -> Pushed:
         """Write the results of the interval to the warehouse; gives what is there now."""
         with self.job(run, warehouse=True) as job:
@@ -163,13 +177,40 @@ class ExtractAndBatchOperator(CampaignOperator):
         return counts
 
 
+class ApproveOperator(CampaignOperator):
+    """Have a person approve what is about to be sent, if the campaign's rule asks for it."""
+
+    def execute(self, context: Mapping[str, Any]) -> None:
+        """Pass, or park until a person has answered."""
+        with airflow_errors():
+            run = self.run_of(context)
+            with self.job(run, warehouse=False) as job:
+                question = job.question()
+            if question is None:
+                self.log.info("Nobody has to approve this run")
+            else:
+                ask(self, context, run, question)
+
+    def answered(self, context: Mapping[str, Any], claimed: int, event: Mapping[str, Any]) -> None:
+        """Go on with a person's answer; fails if it is no."""
+        with airflow_errors():
+            carry_out(self, context, self.run_of(context), claimed=claimed, event=event)
+
+
 class TriggerCallsOperator(CampaignOperator):
     """Send the planned calls of a run's interval, those that an earlier run left among them."""
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        """Send; the XCom holds ids and counts."""
+        """Send; the XCom holds ids and counts. Parks if a person has to approve what nobody was asked about."""
         with airflow_errors():
-            return self.trigger_calls(self.run_of(context))
+            return self.send(context, self.run_of(context))
+
+    def answered(self, context: Mapping[str, Any], claimed: int, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Go on with a person's answer; fails if it is no."""
+        with airflow_errors():
+            run = self.run_of(context)
+            carry_out(self, context, run, claimed=claimed, event=event)
+            return self.send(context, run)
 
 
 class PushResultsOperator(CampaignOperator):
@@ -181,10 +222,11 @@ class PushResultsOperator(CampaignOperator):
     def execute(self, context: Mapping[str, Any]) -> dict[str, int]:
         """Push; the counts by status are the XCom and the asset's extra."""
         summary = context["ti"].xcom_pull(task_ids=TRIGGER_CALLS) or {}
+        rejection = rejection_of(context, APPROVE, TRIGGER_CALLS)
         with airflow_errors():
             run = self.run_of(context)
         with self.telling_of_failure(context, run), airflow_errors():
-            pushed = self.push_results(run, outcome_of(summary))
+            pushed = self.push_results(run, REJECTED if rejection else outcome_of(summary))
         counts = counts_of(pushed.totals)
         context["outlet_events"][results_asset(self.campaign.name)].extra = {
             "campaign": self.campaign.name,
@@ -192,7 +234,7 @@ class PushResultsOperator(CampaignOperator):
             **counts,
             DECISION: context["ti"].xcom_pull(task_ids=EXTRACT_AND_BATCH, key=DECISION),
         }
-        self.announce(context, finished_of(self.campaign, run, pushed, summary, failed=_FAILED))
+        self.announce(context, finished_of(self.campaign, run, pushed, summary, failed=rejection or _FAILED))
         return counts
 
 
@@ -249,6 +291,12 @@ def branches_of(summary: Mapping[str, Any]) -> list[str]:
 def outcome_of(summary: Mapping[str, Any]) -> str:
     """The ``outcome`` column of the table of runs."""
     return str(summary.get("stop") or summary.get("dry_run") or "completed") if summary else "failed"
+
+
+def rejection_of(context: Mapping[str, Any], *task_ids: str) -> str:
+    """What one of the tasks has said of a run that a person rejected; empty for one that nobody did."""
+    said = (context["ti"].xcom_pull(task_ids=task_id, key=REJECTION) for task_id in task_ids)
+    return next((str(each) for each in said if each), "")
 
 
 def counts_of(totals: Totals) -> dict[str, int]:

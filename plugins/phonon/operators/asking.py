@@ -1,0 +1,99 @@
+"""Asking a person in the Airflow UI whether a run may send, and doing what the answer says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
+from airflow.sdk.execution_time.hitl import upsert_hitl_detail
+
+from phonon.campaign.notices import approval_notice
+from phonon.campaign.shapes import duration_text
+from phonon.operators.context import person_of
+from phonon.operators.notifying import told_of
+
+if TYPE_CHECKING:
+    from phonon.campaign.job import Run
+    from phonon.operators.steps import CampaignOperator
+    from phonon.review.approval import Question
+
+APPROVE = "Approve"
+REJECT = "Reject"
+REJECTION = "rejection"
+"""Key of the XCom that says that a run was rejected, by whom, and what to do."""
+
+
+def ask(operator: CampaignOperator, context: Mapping[str, Any], run: Run, question: Question) -> None:
+    """Park the task until a person has answered; returns at once if the run was started as approved.
+
+    Its method ``answered`` is called with the answer, on some worker, in a new process.
+    """
+    claimed = question.unsent.claimed
+    if context["params"].get("approve"):
+        with operator.job(run, warehouse=False) as job:
+            job.approve(claimed, person_of(context), "the run was started with the parameter approve")
+        operator.log.info("%s Approved by the run parameter approve", question.why)
+        return
+    calls = question.unsent.calls
+    upsert_hitl_detail(
+        ti_id=context["ti"].id,
+        options=[APPROVE, REJECT],
+        subject=f"{operator.campaign.name}: send {calls:,} calls of {run.interval_key}?",
+        body=_body(operator, question),
+        params={},
+    )
+    approval = operator.campaign.approval
+    assert approval is not None  # noqa: S101 - tells the type checker that nobody is asked without one
+    operator.announce(context, approval_notice(told_of(operator.campaign, run), calls=calls, why=question.why))
+    operator.log.warning(
+        "%s Waiting for up to %s: Browse > Required Actions in the Airflow UI. Where there is none, end this run "
+        "and start it with the parameter approve",
+        question.why,
+        duration_text(approval.wait),
+    )
+    raise TaskAwaitingInput(method_name="answered", kwargs={"claimed": claimed}, timeout=approval.wait)
+
+
+def carry_out(
+    operator: CampaignOperator, context: Mapping[str, Any], run: Run, *, claimed: int, event: Mapping[str, Any]
+) -> None:
+    """Record an approval, or take back what a person has rejected and fail.
+
+    :param claimed: calls of the interval when the question was asked, which is what the answer is about.
+    :param event: Airflow's: the option that was chosen and by whom, or that the time has passed.
+    """
+    person = person_of(context, event.get("responded_by_user"))
+    if event.get("chosen_options") == [APPROVE]:
+        with operator.job(run, warehouse=False) as job:
+            job.approve(claimed, person, f"approved up to {claimed} calls")
+        operator.log.info("Approved by %s", person.name)
+        return
+    reason = f"rejected by {person.name}" if "error" not in event else f"rejected: {_no_answer(operator)}"
+    with operator.job(run, warehouse=False) as job:
+        taken_back = job.reject(person, reason)
+    said = (
+        f"The run was {reason}. Nothing was sent; {taken_back} planned calls were taken back. To call after all, "
+        "run the interval again from extract_and_batch on: its contacts are planned anew, and you are asked again."
+    )
+    context["ti"].xcom_push(REJECTION, said)
+    raise AirflowFailException(said)
+
+
+def _no_answer(operator: CampaignOperator) -> str:
+    approval = operator.campaign.approval
+    return f"nobody answered within {duration_text(approval.wait)}" if approval else "nobody answered in time"
+
+
+def _body(operator: CampaignOperator, question: Question) -> str:
+    from phonon.hooks.phonon import PhononHook  # noqa: PLC0415 - heavy, and a Dag file imports this module
+    from phonon.review.approval_text import told_question  # noqa: PLC0415 - as above
+
+    campaign = operator.campaign
+    settings = PhononHook(campaign.phonon_conn_id).settings
+    return told_question(
+        question,
+        zone=campaign.calling_window.timezone,
+        per_minute=settings.per_minute[campaign.endpoint],
+        counts_requests=settings.counts_requests,
+    )

@@ -1,0 +1,136 @@
+"""Approval in a Dag, run by Airflow in this process: passed, skipped by a parameter, asked for by the guard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
+from time import monotonic, sleep
+from typing import Any
+
+import duckdb
+import pytest
+from airflow.models.hitl import HITLDetail
+from airflow.models.taskinstance import TaskInstance
+from airflow.models.trigger import handle_event_submit
+from airflow.triggers.base import TriggerEvent
+from airflow.utils.session import create_session
+from airflow.utils.state import TaskInstanceState
+from sqlalchemy import select
+
+from dag_world import DagWorld, dag_named, states
+from phonon.ledger.claims import begin_plan, finish_plan
+from phonon.ledger.store import Ledger
+from trial import leaks, sqlite_url
+
+_CAMPAIGN = """
+name: gate
+contacts: SELECT loan_id, mobile FROM loans
+contact_id: loan_id
+numbers: [mobile]
+flow_id: abcdEF12
+limits: {per_number: null}
+"""
+_CONTACTS = 1_000
+
+
+@pytest.fixture
+def campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    folder = tmp_path / "campaigns"
+    folder.mkdir()
+    monkeypatch.setenv("PHONON_CAMPAIGNS", str(folder))
+
+    def write(more: str) -> None:
+        (folder / "gate.yaml").write_text(_CAMPAIGN + more)
+
+    return write
+
+
+def answer(option: str) -> list[str]:
+    """Answer the next question as the API does, from another thread; gives what was asked."""
+    asked: list[str] = []
+
+    def wait_and_answer() -> None:
+        end = monotonic() + 120
+        while not asked and monotonic() < end:
+            sleep(0.2)
+            with create_session() as session:
+                waiting = select(TaskInstance).where(TaskInstance.state == TaskInstanceState.AWAITING_INPUT)
+                task = session.scalars(waiting).first()
+                detail = session.get(HITLDetail, task.id) if task is not None else None
+                if task is None or detail is None:
+                    continue
+                detail.chosen_options, detail.responded_by = [option], {"id": "1", "name": "meera"}
+                event = TriggerEvent(detail.as_resume_event_payload())
+                handle_event_submit(event, task_instance=task, session=session)
+                asked.append(f"{task.task_id}: {detail.subject}\n{detail.body}")
+
+    Thread(target=wait_and_answer, daemon=True).start()
+    return asked
+
+
+def unusual(world: DagWorld) -> None:
+    """Give the campaign a thousand contacts, and a past of small intervals."""
+    with duckdb.connect(str(world.warehouse)) as connection:
+        connection.execute(
+            "CREATE OR REPLACE TABLE loans AS SELECT 'L' || i AS loan_id, "
+            f"'99999' || lpad(CAST(i AS VARCHAR), 5, '0') AS mobile FROM range({_CONTACTS}) t(i)"
+        )
+    ledger = Ledger(sqlite_url(world.folder))
+    for number in range(3):
+        with ledger.transaction() as connection:
+            now = ledger.now(connection)
+            plan = begin_plan(connection, campaign="gate", interval_key=f"day {number}", run_id="r", now=now)
+            finish_plan(connection, plan, rows_read=20, planned=20, now=now)
+    ledger.close()
+
+
+def test_the_dag_has_the_task_only_if_the_file_asks_for_it(campaign: Callable[[str], None]) -> None:
+    campaign("")
+    assert "approve" not in dag_named("gate").task_ids
+    campaign("approval: {above: 10}\n")
+    dag: Any = dag_named("gate")
+    assert dag.get_task("approve").upstream_task_ids == {"extract_and_batch"}
+    assert "trigger_calls" in dag.get_task("approve").downstream_task_ids
+    assert len(dag.task_ids) <= 12
+    campaign("approval: null\n")
+    assert "approve" not in dag_named("gate").task_ids
+
+
+@pytest.mark.parametrize(
+    ("above", "conf", "accepted"), [(60, {}, 60), (59, {"approve": True}, 60), (5, {"dry_run": True}, 0)]
+)
+def test_nobody_is_asked_below_the_count_with_the_parameter_or_in_a_dry_run(
+    dag_world: DagWorld, campaign: Callable[[str], None], above: int, conf: dict[str, Any], accepted: int
+) -> None:
+    campaign(f"approval: {{above: {above}}}\n")
+    run = dag_world.run("gate", conf=conf)
+    assert run.state == "success"
+    assert states(run)["approve"] == "success"
+    assert dag_world.statuses("gate")["accepted"] == accepted
+
+
+@pytest.mark.parametrize(("option", "state"), [("Approve", "success"), ("Reject", "failed")])
+def test_ten_times_the_usual_is_asked_for_without_a_word_in_the_file(
+    dag_world: DagWorld, campaign: Callable[[str], None], option: str, state: str
+) -> None:
+    campaign("")
+    unusual(dag_world)
+    asked = answer(option)
+    run = dag_world.run("gate")
+    assert run.state == state
+    assert asked[0].startswith("trigger_calls: gate: send 1,000 calls")
+    assert "50.0 times the usual" in asked[0]
+    assert not leaks(asked[0])
+    status = "accepted" if option == "Approve" else "suppressed"
+    assert dag_world.statuses("gate") == {status: _CONTACTS}
+    if option == "Reject":
+        assert {row["reason"] for row in dag_world.results("gate")} == {"rejected by meera"}
+        assert dag_world.phonon.summary()["requests"] == 0
+
+
+def test_a_campaign_that_wants_no_guard_is_not_asked(dag_world: DagWorld, campaign: Callable[[str], None]) -> None:
+    campaign("approval: null\n")
+    unusual(dag_world)
+    assert dag_world.run("gate").state == "success"
+    assert dag_world.statuses("gate") == {"accepted": _CONTACTS}

@@ -1,0 +1,193 @@
+"""Whether a person has to approve, what is shown, and what an answer does, in a real ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from ledger.promises import Clock, new_batch, new_plan, plan_batches, refused_whole, sendable, settle, take_all
+from phonon.calling_window import CallingWindow
+from phonon.campaign.purposes import INDIA
+from phonon.ledger.approvals import PastInterval, approved_calls
+from phonon.ledger.claims import add_batch, finish_plan
+from phonon.ledger.report import totals
+from phonon.ledger.schema import decisions, number_uses
+from phonon.ledger.store import Ledger
+from phonon.review.approval import LEAST_UNUSUAL, ApprovalDesk, ApprovalNeededError, ApprovalRule
+from phonon.review.approval_text import told_question
+from phonon.review.desk import Person
+from trial import Trial, leaks
+
+MEERA = Person("meera", "run-1")
+GUARD = ApprovalRule(unusual=5)
+
+
+def past(*calls: int) -> list[PastInterval]:
+    return [PastInterval(f"day {n}", datetime(2026, 11, n + 1, tzinfo=UTC), each) for n, each in enumerate(calls)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "calls", "earlier", "asks"),
+    [
+        (ApprovalRule(above=10), 10, (), False),
+        (ApprovalRule(above=10), 11, (), True),
+        (ApprovalRule(above=0), 1, (), True),
+        (GUARD, 1_000_000, (), False),
+        (GUARD, 5_001, (1000, 1000), False),
+        (GUARD, 5_000, (1000, 1000, 1000), False),
+        (GUARD, 5_001, (1000, 1000, 1000), True),
+        (GUARD, 5_001, (1, 1000, 1000, 1000, 90_000), True),
+        (GUARD, LEAST_UNUSUAL - 1, (1, 1, 1), False),
+        (GUARD, LEAST_UNUSUAL, (1, 1, 1), True),
+        (ApprovalRule(), 1_000_000, (1, 1, 1), False),
+    ],
+)
+def test_it_is_asked_above_a_count_and_far_above_the_usual(
+    rule: ApprovalRule, calls: int, earlier: Sequence[int], *, asks: bool
+) -> None:
+    assert bool(rule.why(calls, past(*earlier))) is asks
+
+
+@given(st.integers(0, 10**7), st.lists(st.integers(1, 10**6), max_size=10), st.integers(0, 10**6))
+def test_whoever_is_asked_about_a_count_is_asked_about_a_greater_one(
+    calls: int, earlier: list[int], more: int
+) -> None:
+    rule = ApprovalRule(above=5000, unusual=3)
+    if rule.why(calls, past(*earlier)):
+        assert rule.why(calls + more, past(*earlier))
+
+
+def test_an_approval_holds_until_more_is_planned(ledger: Ledger) -> None:
+    interval = plan_batches(ledger, [3, 2])
+    desk, rule = ApprovalDesk(ledger), ApprovalRule(above=4)
+    question = desk.question(interval, rule)
+    assert question is not None
+    assert (question.unsent.calls, question.unsent.batches, question.unsent.claimed) == (5, 2, 5)
+
+    desk.approve(interval, 5, MEERA, "looks right")
+    assert desk.question(interval, rule) is None
+
+    with ledger.transaction() as connection:
+        plan = new_plan(connection, "run-2")
+        add_batch(connection, plan, new_batch(["late"]), ledger.now(connection))
+        finish_plan(connection, plan, rows_read=1, planned=1, now=ledger.now(connection))
+    again = desk.question(interval, rule)
+    assert again is not None
+    assert again.unsent.calls == 6
+
+    desk.approve(interval, 2, MEERA, "a smaller one does not take the greater back")
+    with ledger.transaction(read_only=True) as connection:
+        assert approved_calls(connection, interval) == 5
+
+
+def test_calls_that_were_sent_are_not_asked_about_and_those_refused_whole_are(ledger: Ledger) -> None:
+    interval = plan_batches(ledger, [3, 2])
+    first, second = take_all(ledger, sendable(ledger, interval))
+    settle(ledger, refused_whole(first))
+    question = ApprovalDesk(ledger).question(interval, ApprovalRule(above=0))
+    assert question is not None
+    assert question.unsent.calls == first.calls
+    assert second.calls == 2
+
+
+def test_only_other_intervals_of_the_campaign_say_what_is_usual(ledger: Ledger) -> None:
+    with ledger.transaction() as connection:
+        for campaign, key, size in (
+            ("trial", "day 0", 2),
+            ("trial", "test:run", 9),
+            ("other", "day 0", 9),
+            ("trial", "empty", 0),
+        ):
+            plan = new_plan(connection, campaign=campaign, key=key)
+            if size:
+                ids = [f"{campaign}{key}{n}" for n in range(size)]
+                add_batch(connection, plan, new_batch(ids), ledger.now(connection))
+            finish_plan(connection, plan, rows_read=size, planned=size, now=ledger.now(connection))
+    interval = plan_batches(ledger, [3])
+    question = ApprovalDesk(ledger).question(interval, ApprovalRule(above=0))
+    assert question is not None
+    assert [(each.interval_key, each.calls) for each in question.past] == [("day 0", 2)]
+
+
+def test_what_is_rejected_is_taken_back_and_can_be_planned_anew(ledger: Ledger, clock: Clock) -> None:
+    with ledger.transaction() as connection:
+        plan = new_plan(connection)
+        batch = new_batch(["a", "b"], number_hashes=[ledger.number_hash("919999900000")])
+        add_batch(connection, plan, batch, clock())
+        add_batch(connection, plan, new_batch(["c"]), clock())
+        finish_plan(connection, plan, rows_read=3, planned=3, now=clock())
+    interval = plan.interval_id
+    in_flight = take_all(ledger, sendable(ledger, interval)[1:])
+
+    assert ApprovalDesk(ledger).reject(interval, MEERA, "rejected by meera") == 2
+
+    with ledger.transaction(read_only=True) as connection:
+        counted = totals(connection, interval).by_status
+        assert {status.value: count for status, count in counted.items()} == {"suppressed": 2, "held": 1}
+        assert connection.execute(select(number_uses)).all() == []
+        actions = connection.execute(select(decisions.c.action, decisions.c.decided_by, decisions.c.note)).all()
+    assert ("reject", "meera", "rejected by meera") in [tuple(row) for row in actions]
+    assert sendable(ledger, interval) == []
+    assert ApprovalDesk(ledger).question(interval, ApprovalRule(above=0)) is None
+    assert len(in_flight) == 1
+
+    with ledger.transaction() as connection:
+        again = new_plan(connection, "run-2")
+        add_batch(connection, again, new_batch(["a", "b"]), clock())
+        finish_plan(connection, again, rows_read=2, planned=2, now=clock())
+        counted = totals(connection, interval).by_status
+    assert {status.value: count for status, count in counted.items()} == {"pending": 2, "held": 1}
+
+
+@pytest.mark.parametrize("endpoint", ["bulk", "realtime"])
+def test_no_step_of_a_run_sends_before_it_is_approved(new_trial: Callable[..., Trial], endpoint: str) -> None:
+    trial = new_trial(endpoint=endpoint, keys={"approval": {"above": 59}}, contacts=60)
+    trial.extract()
+    with pytest.raises(ApprovalNeededError, match="60 calls, and more than 59"):
+        trial.trigger()
+    assert trial.phonon.summary()["requests"] == 0
+
+    ledger = Ledger(trial.ledger_url)
+    job = trial.job(ledger=ledger)
+    question = job.question()
+    assert question is not None
+    job.approve(question.unsent.claimed, MEERA, "fine")
+    ledger.close()
+    trial.trigger()
+    trial.push()
+    trial.assert_books_agree()
+    assert trial.statuses() == {"accepted": 60}
+
+
+@pytest.mark.parametrize("options", [{"dry_run": True}, {"test_numbers": ("919999988881",)}])
+def test_nobody_is_asked_about_a_run_that_calls_no_contact(
+    new_trial: Callable[..., Trial], options: dict[str, Any]
+) -> None:
+    trial = new_trial(keys={"approval": {"above": 0}}, contacts=3)
+    trial.run(**options)
+    calls = len(options.get("test_numbers", ()))
+    assert len(trial.phonon.accepted()) == calls
+
+
+def test_the_question_shows_what_will_happen_and_no_number(new_trial: Callable[..., Trial]) -> None:
+    keys = {"approval": {"above": 0}, "variables": {"Phone": "mobile", "Name": "name"}, "start_at": "11:00"}
+    trial = new_trial(keys=keys, contacts=60)
+    trial.extract()
+    ledger = Ledger(trial.ledger_url)
+    question = trial.job(ledger=ledger).question()
+    ledger.close()
+    assert question is not None
+    text = told_question(question, zone=INDIA, per_minute=30, counts_requests=False)
+    assert isinstance(trial.campaign().calling_window, CallingWindow)
+    assert "| 60 | 6 |" in text
+    assert "2 minutes" in text
+    assert "11:00" in text
+    assert "******0000" in text
+    assert "Name=Asha" in text
+    assert not leaks(text)
