@@ -81,9 +81,13 @@ class AirflowCampaign:
         new.write_text(text, encoding="utf-8")
         new.rename(self.processes.dags / f"{self.name}.py")
 
+    def wait_until_known(self) -> None:
+        """Wait until Airflow knows its Dag."""
+        wait_for(lambda: self.client.has_dag(self.name), f"Airflow knows {self.name}")
+
     def trigger(self) -> None:
         """Start its run."""
-        wait_for(lambda: self.client.has_dag(self.name), f"Airflow knows {self.name}")
+        self.wait_until_known()
         self.run_id = self.client.trigger(self.name)
 
     def wait_for_calls(self, count: int) -> None:

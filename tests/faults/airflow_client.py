@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
 _ENDED = {"success", "failed"}
+
+
+def _backfill(dag_id: str, first: datetime, last: datetime, options: Mapping[str, object]) -> dict[str, object]:
+    return {"dag_id": dag_id, "from_date": first.isoformat(), "to_date": last.isoformat(), **options}
 
 
 class AirflowClient:
@@ -31,11 +36,59 @@ class AirflowClient:
         assert not errors, errors
         return any(dag["dag_id"] == dag_id for dag in self._ask("GET", "dags?limit=100")["dags"])
 
-    def trigger(self, dag_id: str) -> str:
-        """Start a run; gives its id."""
-        now = datetime.now(UTC).isoformat()
-        run_id: str = self._ask("POST", f"dags/{dag_id}/dagRuns", {"logical_date": now})["dag_run_id"]
+    def trigger(self, dag_id: str, logical_date: datetime | None = None) -> str:
+        """Start a run, by default of this moment; gives its id."""
+        date = (logical_date or datetime.now(UTC)).isoformat()
+        run_id: str = self._ask("POST", f"dags/{dag_id}/dagRuns", {"logical_date": date})["dag_run_id"]
         return run_id
+
+    def runs(self, dag_id: str) -> list[Mapping[str, Any]]:
+        """The runs of a Dag, in the order of their logical dates."""
+        found: list[Mapping[str, Any]] = self._ask("GET", f"dags/{dag_id}/dagRuns?order_by=logical_date")[
+            "dag_runs"
+        ]
+        return found
+
+    def would_backfill(self, dag_id: str, first: datetime, last: datetime, **options: object) -> list[datetime]:
+        """The logical dates that a backfill would run."""
+        found = self._ask("POST", "backfills/dry_run", _backfill(dag_id, first, last, options))["backfills"]
+        return [datetime.fromisoformat(each["logical_date"]) for each in found]
+
+    def backfill(self, dag_id: str, first: datetime, last: datetime, **options: object) -> int:
+        """Start a backfill over the logical dates from the first to the last; gives its id."""
+        made: int = self._ask("POST", "backfills", _backfill(dag_id, first, last, options))["id"]
+        return made
+
+    def end_backfill(self, backfill_id: int) -> None:
+        """Close a backfill whose runs are over. Airflow does it by itself, within half a minute."""
+        if self._ask("GET", f"backfills/{backfill_id}")["completed_at"] is None:
+            self._ask("PUT", f"backfills/{backfill_id}/cancel")
+
+    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str) -> Any:
+        """What a task of a run has said under a key."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
+        return self._ask("GET", path)["value"]
+
+    def asset(self, uri: str) -> Mapping[str, Any]:
+        """An asset that some Dag names."""
+        (found,) = self._ask("GET", f"assets?uri_pattern={quote(uri)}")["assets"]
+        return dict(found)
+
+    def post_asset_event(self, event: Mapping[str, Any]) -> None:
+        """Say that an asset was updated, as an outside system does."""
+        self._ask("POST", "assets/events", event)
+
+    def asset_events_of(self, dag_id: str, run_id: str) -> list[Mapping[str, Any]]:
+        """The updates of assets that the run's page shows as made by it."""
+        query = f"assets/events?source_dag_id={dag_id}&source_run_id={quote(run_id)}"
+        found: list[Mapping[str, Any]] = self._ask("GET", query)["asset_events"]
+        return found
+
+    def events_that_started(self, dag_id: str, run_id: str) -> list[Mapping[str, Any]]:
+        """The updates of assets that the run's page shows as its cause."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}/upstreamAssetEvents"
+        found: list[Mapping[str, Any]] = self._ask("GET", path)["asset_events"]
+        return found
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """The state of a run."""
