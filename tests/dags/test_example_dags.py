@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dag_world import DagWorld, states
+from simulator import Fault, Kind
 
 
 @pytest.mark.parametrize(
@@ -50,3 +51,19 @@ def test_a_second_run_over_the_interval_calls_nobody(dag_world: DagWorld) -> Non
 
     assert len(dag_world.phonon.accepted()) == calls
     dag_world.assert_books_agree("payment_nudge")
+
+
+def test_those_whom_the_reminder_did_not_reach_are_followed_up_once_it_is_time(dag_world: DagWorld) -> None:
+    dag_world.phonon.inject(Fault(Kind.CODE, code=208, times=None))
+    dag_world.run("renewal_reminder")
+    refused = dag_world.statuses("renewal_reminder")["refused"]
+    assert refused > 200
+    dag_world.phonon.clear_faults()
+
+    run = dag_world.run("renewal_second_try")
+
+    assert run.state == "success"
+    rows = [row for row in dag_world.results("renewal_second_try") if row["status"] != "invalid"]
+    assert len(rows) == refused
+    assert {row["reason"] for row in rows} == {"follow-up: less than 1 day since the last call"}
+    assert dag_world.phonon.accepted() == []

@@ -6,10 +6,12 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, Field, StrictInt
+from pydantic import AfterValidator, BaseModel, Field, StrictInt, model_validator
 
 from phonon.campaign.parts import FIXED, without_repeats
-from phonon.campaign.shapes import DagId, Duration
+from phonon.campaign.shapes import DagId, Duration, clash, duration_text
+from phonon.ledger.states import CallStatus
+from phonon.planning.rules import FollowUpRule
 
 
 class FollowedStatus(StrEnum):
@@ -58,3 +60,32 @@ class FollowUp(BaseModel):
         description="Calls of the followed campaign that are older than this are not followed up.",
         examples=["7d"],
     )
+
+    @model_validator(mode="after")
+    def _can_be_kept(self) -> FollowUp:
+        if "codes" in self.model_fields_set and FollowedStatus.REFUSED not in self.status:
+            raise clash(
+                "The codes are those of refused calls, and status does not have refused. Add it, or remove codes.",
+                at=["codes"],
+            )
+        last = self.at_most * self.apart
+        if last >= self.within:
+            raise clash(
+                f"{self.at_most} follow-up{'' if self.at_most == 1 else 's'} at least {duration_text(self.apart)} "
+                f"apart end {duration_text(last)} after the followed call or later, which is not within "
+                f"{duration_text(self.within)}. Give a longer within, or fewer of them, or less apart.",
+                at=["within" if "within" in self.model_fields_set else "apart"],
+            )
+        return self
+
+    @property
+    def rule(self) -> FollowUpRule:
+        """What it means for planning."""
+        return FollowUpRule(
+            self.of,
+            frozenset(CallStatus(status) for status in self.status),
+            frozenset(self.codes),
+            self.at_most,
+            self.apart,
+            self.within,
+        )

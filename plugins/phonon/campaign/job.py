@@ -116,6 +116,7 @@ class CampaignJob:
             outside=campaign.window.outside,
             start_at=start.clock if isinstance(start, StartAtTime) else None,
             per_number=PerNumber(per_number.calls, per_number.days, per_number.group) if per_number else None,
+            follow_up=campaign.follow_up.rule if campaign.follow_up else None,
             max_calls=campaign.limits.max_calls,
             correlation_key=campaign.correlation_key,
             calls_per_batch=calls_per_batch(

@@ -224,6 +224,17 @@ class Campaign(BaseModel):
             raise clash("The campaign's own results would start it again, without end.", at=["schedule", "asset"])
         return self
 
+    @field_validator("follow_up")
+    @classmethod
+    def _follows_another(cls, follow_up: FollowUp | None, info: ValidationInfo) -> FollowUp | None:
+        if follow_up is not None and follow_up.of == info.data.get("name"):
+            raise clash(
+                "A campaign cannot follow itself up: its own calls are what is counted. Write the follow-up as a "
+                "campaign of its own.",
+                at=["of"],
+            )
+        return follow_up
+
     @field_validator("variables")
     @classmethod
     def _correlation_key_is_free(cls, variables: FlowVariables, info: ValidationInfo) -> FlowVariables:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
+from itertools import groupby
 from logging import Logger
 
 import pandas as pd
@@ -18,6 +20,7 @@ from phonon.ledger.known_calls import any_noted
 from phonon.ledger.states import CallStatus
 from phonon.ledger.store import Ledger
 from phonon.planning.drafts import Draft, drafts_of, invalid_rows, without_known
+from phonon.planning.follow_ups import FollowUps
 from phonon.planning.frequency import FrequencyLimit
 from phonon.planning.identity import client_identifier
 from phonon.planning.reported import ReportedCalls
@@ -83,6 +86,7 @@ class Planner:
         self._columns = columns
         self._run_id = run_id
         self._log = log
+        self._follow_ups = FollowUps(rules, log)
         self._suppression = Suppression(ledger, rules, suppressed)
         self._frequency = FrequencyLimit(ledger, rules)
         self._reported = ReportedCalls(ledger, rules)
@@ -139,6 +143,7 @@ class Planner:
         reported = 0
         if any_reported:
             drafts, rejects, reported = self._reported.claim(connection, plan, interval_key, drafts, rejects)
+        drafts = self._follow_ups.apply(connection, drafts, rejects, now)
         drafts = self._suppression.apply(connection, drafts, rejects)
         drafts = self._frequency.apply(connection, drafts, rejects)
         drafts = self._within_limits(connection, plan, drafts, rejects, before.admitted)
@@ -214,12 +219,9 @@ class Planner:
 
     def _freeze(self, connection: Connection, plan: Plan, encoded: list[_Encoded], now: float) -> int:
         """Cut the calls into batches and claim them; gives how many batches."""
-        # By start, so that the calls of a batch share a day, the last one on which it can be sent.
-        encoded.sort(key=lambda each: each.draft.start)
         rules = self._rules
         count = 0
-        for part in cut([len(each.call) for each in encoded], max_calls=rules.calls_per_batch):
-            batch = encoded[part]
+        for batch in _batches(encoded, rules.calls_per_batch):
             claims.add_batch(
                 connection,
                 plan,
@@ -248,3 +250,16 @@ class Planner:
         )
         if planned.reported:
             self._log.info("%d calls are in Phonon's report and are not placed again", planned.reported)
+
+
+def _batches(encoded: list[_Encoded], calls_per_batch: int) -> Iterator[list[_Encoded]]:
+    """Cut calls into batches of one day each, the last one on which Phonon takes them.
+
+    Calls of a later day would else expire with those of an earlier one.
+    """
+    last_time = cache(last_sending_time)
+    encoded.sort(key=lambda each: each.draft.start)
+    for _, of_day in groupby(encoded, key=lambda each: last_time(each.draft.start)):
+        calls = list(of_day)
+        for part in cut([len(each.call) for each in calls], max_calls=calls_per_batch):
+            yield calls[part]

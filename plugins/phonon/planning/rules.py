@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import time
+from datetime import time, timedelta
 
 from phonon.api.endpoints import MAX_CALLS, Endpoint
 from phonon.calling_window import CallingWindow, Outside
+from phonon.ledger.states import CallStatus
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,22 @@ class PerNumber:
     calls: int = 1
     days: int = 1
     group: str | None = None
+
+
+@dataclass(frozen=True)
+class FollowUpRule:
+    """Only contacts are called whose latest call in the campaign ``of`` came to one of ``statuses``."""
+
+    of: str
+    statuses: frozenset[CallStatus]
+    codes: frozenset[int] = frozenset()
+    """Of the refused ones only those with these response codes; empty for all."""
+    at_most: int = 1
+    """Calls after the one that is followed up."""
+    apart: timedelta = timedelta(days=1)
+    """From one call to the next, the followed one included."""
+    within: timedelta = timedelta(days=7)
+    """From the followed call to the last that follows it."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +53,7 @@ class PlanningRules:
     start_at: time | None = None
     """Time of day at which the calls start; None is now, or the time in the contacts' ``start_at`` column."""
     per_number: PerNumber | None = PerNumber()
+    follow_up: FollowUpRule | None = None
     max_calls: int | None = None
     """Calls of one interval, all its runs together."""
     correlation_key: str | None = "ClientIdentifier"
