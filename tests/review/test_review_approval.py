@@ -135,6 +135,7 @@ def test_what_is_rejected_is_taken_back_and_can_be_planned_anew(ledger: Ledger, 
     assert ("reject", "meera", "rejected by meera") in [tuple(row) for row in actions]
     assert sendable(ledger, interval) == []
     assert ApprovalDesk(ledger).question(interval, ApprovalRule(above=0)) is None
+    assert ApprovalDesk(ledger).rejection(interval) == "rejected by meera"
     assert len(in_flight) == 1
 
     with ledger.transaction() as connection:
@@ -143,6 +144,7 @@ def test_what_is_rejected_is_taken_back_and_can_be_planned_anew(ledger: Ledger, 
         finish_plan(connection, again, rows_read=2, planned=2, now=clock())
         counted = totals(connection, interval).by_status
     assert {status.value: count for status, count in counted.items()} == {"pending": 2, "held": 1}
+    assert ApprovalDesk(ledger).rejection(interval) is None
 
 
 @pytest.mark.parametrize("endpoint", ["bulk", "realtime"])

@@ -24,6 +24,7 @@ from phonon.dispatch.process import Ending
 from phonon.dispatch.progress import Progress
 from phonon.dispatch.rules import SendingRules
 from phonon.errors import ConfigurationError
+from phonon.ledger.approvals import REJECTED
 from phonon.ledger.budget import RateLimit
 from phonon.ledger.claims import find_interval
 from phonon.ledger.outbox import erase_settled
@@ -37,7 +38,7 @@ from phonon.planning.planner import Planned, Planner
 from phonon.planning.rules import PerNumber, PlanningRules, calls_per_batch
 from phonon.planning.start_times import next_window
 from phonon.planning.suppression import NumberSet, read_numbers
-from phonon.review.approval import ApprovalDesk, ApprovalNeededError, ApprovalRule, Question
+from phonon.review.approval import ApprovalDesk, ApprovalNeededError, ApprovalRule, Question, RejectedError
 from phonon.review.desk import Person
 from phonon.warehouse.warehouse import Warehouse
 
@@ -82,6 +83,8 @@ class Pushed:
     totals: Totals
     seconds: float
     """From the run's first send to its last answer."""
+    rejection: str | None = None
+    """Why nothing of the interval was sent, if a person has rejected it."""
 
 
 class CampaignJob:
@@ -167,12 +170,18 @@ class CampaignJob:
             )
 
     def question(self) -> Question | None:
-        """What a person has to be asked before the interval's calls are sent; None if nothing."""
+        """What a person has to be asked before the interval's calls are sent; None if nothing.
+
+        :raises RejectedError: if a person has answered no, and nothing was planned since.
+        """
         approval = self._campaign.approval
         if approval is None or self._run.dry_run or self._run.test_numbers:
             return None
-        rule = ApprovalRule(approval.above, approval.unusual)
-        return ApprovalDesk(self._ledger).question(self._interval_id(), rule)
+        desk, interval_id = ApprovalDesk(self._ledger), self._interval_id()
+        rejection = desk.rejection(interval_id)
+        if rejection is not None:
+            raise RejectedError(rejection)
+        return desk.question(interval_id, ApprovalRule(approval.above, approval.unusual))
 
     def approve(self, calls: int, person: Person, note: str) -> None:
         """Let the interval's calls be sent as long as no more than ``calls`` are claimed in it."""
@@ -192,6 +201,7 @@ class CampaignJob:
         """Send what may be sent of the interval, until ``ending`` says that the process is to end.
 
         :raises ApprovalNeededError: before anything is sent, if a person has to approve it and has not.
+        :raises RejectedError: if a person has rejected it.
         """
         interval_id = self._interval_id()
         if not self._run.test_numbers:
@@ -256,6 +266,7 @@ class CampaignJob:
         """Replace the interval's rows in the results table, and the run's row in the table of runs."""
         campaign, run = self._campaign, self._run
         interval_id = self._interval_id()
+        rejection = ApprovalDesk(self._ledger).rejection(interval_id)
         warehouse = self._open_warehouse()
         warehouse.ensure_tables(campaign.results_table)
         recorded_at = datetime.now(UTC)
@@ -285,13 +296,13 @@ class CampaignJob:
                 "last_sent_at": _datetime(figures.last_sent_at),
                 "seconds": figures.seconds,
                 "highest_in_any_minute": figures.highest_in_any_minute,
-                "outcome": outcome,
+                "outcome": REJECTED if rejection else outcome,
                 "recorded_at": recorded_at,
             },
             results_table=campaign.results_table,
         )
         self._log.info("%d rows of %s are in %s", rows, run.interval_key, campaign.results_table)
-        return Pushed(counted, figures.seconds)
+        return Pushed(counted, figures.seconds, rejection)
 
     def _result_frames(self, interval_id: int, recorded_at: datetime) -> Iterator[pd.DataFrame]:
         for rows in result_rows(self._ledger, interval_id, chunk_rows=_WRITE_ROWS):

@@ -14,9 +14,13 @@ from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from phonon.api.verdict import Past
-from phonon.ledger.schema import approvals, batches, calls, decisions, intervals, plans
+from phonon.ledger.schema import approvals, batches, calls, decisions, intervals, plans, rejects
 from phonon.ledger.settlements import Decision
 from phonon.ledger.states import BatchState
+from phonon.ledger.withdrawals import BEHIND_THE_QUERY
+
+REJECTED = "rejected"
+"""How the reason of a call begins that a person has rejected."""
 
 TEST_PREFIX = "test:"
 """Intervals of runs with test numbers, which say nothing of what is usual."""
@@ -119,6 +123,21 @@ def approved_calls(connection: Connection, interval_id: int) -> int:
         select(approvals.c.calls).where(approvals.c.interval_id == interval_id)
     ).scalar()
     return found or 0
+
+
+def rejection(connection: Connection, interval_id: int) -> str | None:
+    """Why calls that the interval's newest plan had planned were taken back; None if nobody rejected them."""
+    found: str | None = connection.execute(
+        select(rejects.c.reason)
+        .join(intervals, intervals.c.plan_id == rejects.c.plan_id)
+        .where(
+            intervals.c.id == interval_id,
+            rejects.c.row_number >= BEHIND_THE_QUERY,
+            rejects.c.reason.startswith(REJECTED),
+        )
+        .limit(1)
+    ).scalar()
+    return found
 
 
 def approve(connection: Connection, interval_id: int, count: int, decision: Decision) -> None:

@@ -27,7 +27,7 @@ DO_NOT_CALL = "do not call"
 """The ``reason`` of the results table."""
 
 _OPEN = (BatchState.PENDING, BatchState.SENDING, BatchState.UNKNOWN)
-_BEHIND_THE_QUERY = 1 << 40
+BEHIND_THE_QUERY = 1 << 40
 """Row numbers of the calls that were taken back: no query has so many rows."""
 _MOST_CALLS = 1_000
 
@@ -218,7 +218,7 @@ def _suppress_what_is_left(connection: Connection, interval_id: int, batch_id: i
             {
                 # The interval shows what its newest plan has rejected, be it completed or still reading.
                 "plan_id": max(row.plan_id, completed),
-                "row_number": _BEHIND_THE_QUERY + batch_id * _MOST_CALLS + index,
+                "row_number": BEHIND_THE_QUERY + batch_id * _MOST_CALLS + index,
                 "contact_id": row.contact_id,
                 "status": CallStatus.SUPPRESSED,
                 "reason": reason,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
+from airflow.sdk.exceptions import TaskAwaitingInput
 from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 
 from phonon.campaign.notices import approval_notice
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 APPROVE = "Approve"
 REJECT = "Reject"
-REJECTION = "rejection"
-"""Key of the XCom that says that a run was rejected, by whom, and what to do."""
 
 
 def ask(operator: CampaignOperator, context: Mapping[str, Any], run: Run, question: Question) -> None:
@@ -58,26 +56,26 @@ def ask(operator: CampaignOperator, context: Mapping[str, Any], run: Run, questi
 def carry_out(
     operator: CampaignOperator, context: Mapping[str, Any], run: Run, *, claimed: int, event: Mapping[str, Any]
 ) -> None:
-    """Record an approval, or take back what a person has rejected and fail.
+    """Record an approval, or take back what a person has rejected.
 
     :param claimed: calls of the interval when the question was asked, which is what the answer is about.
     :param event: Airflow's: the option that was chosen and by whom, or that the time has passed.
+    :raises RejectedError: if the answer is no, or there is none.
     """
+    from phonon.ledger.approvals import REJECTED  # noqa: PLC0415 - heavy, and a Dag file imports this module
+    from phonon.review.approval import RejectedError  # noqa: PLC0415 - as above
+
     person = person_of(context, event.get("responded_by_user"))
     if event.get("chosen_options") == [APPROVE]:
         with operator.job(run, warehouse=False) as job:
             job.approve(claimed, person, f"approved up to {claimed} calls")
         operator.log.info("Approved by %s", person.name)
         return
-    reason = f"rejected by {person.name}" if "error" not in event else f"rejected: {_no_answer(operator)}"
+    reason = f"{REJECTED} by {person.name}" if "error" not in event else f"{REJECTED}: {_no_answer(operator)}"
     with operator.job(run, warehouse=False) as job:
         taken_back = job.reject(person, reason)
-    said = (
-        f"The run was {reason}. Nothing was sent; {taken_back} planned calls were taken back. To call after all, "
-        "run the interval again from extract_and_batch on: its contacts are planned anew, and you are asked again."
-    )
-    context["ti"].xcom_push(REJECTION, said)
-    raise AirflowFailException(said)
+    operator.log.warning("%d planned calls were taken back", taken_back)
+    raise RejectedError(reason)
 
 
 def _no_answer(operator: CampaignOperator) -> str:

@@ -15,12 +15,10 @@ from phonon.operators.decisions import DECISION, as_backfill
 from phonon.operators.keywords import AIRFLOWS_OWN, campaign_of, wrong_start
 from phonon.operators.notifying import is_last_try, told_of
 from phonon.operators.steps import (
-    REJECTED,
     CampaignOperator,
     counts_of,
     finished_of,
     outcome_of,
-    rejection_of,
     results_asset,
 )
 
@@ -118,8 +116,7 @@ class PhononOutboundOperator(CampaignOperator):
             with airflow_errors():
                 carry_out(self, context, run, claimed=claimed, event=event)
         except BaseException as error:
-            rejected = bool(rejection_of(context, self.task_id))
-            self._push_what_there_is(context, run, error, outcome=REJECTED if rejected else "failed")
+            self._push_what_there_is(context, run, error)
             raise
         return self._send_and_push(context, run, context["ti"].xcom_pull(task_ids=self.task_id, key=DECISION))
 
@@ -159,14 +156,12 @@ class PhononOutboundOperator(CampaignOperator):
             self.announce(context, stopped_notice(told, summary))
         self.announce(context, finished_of(self.campaign, run, pushed, summary, failed=""))
 
-    def _push_what_there_is(
-        self, context: Mapping[str, Any], run: Run, error: BaseException, *, outcome: str = "failed"
-    ) -> None:
+    def _push_what_there_is(self, context: Mapping[str, Any], run: Run, error: BaseException) -> None:
         """Push although the run failed; what it failed of is the error to show, not this."""
         is_told = bool(self.campaign.notify) and is_last_try(context, error)
         said = str(error) if isinstance(error, AirflowException) else f"It failed of a {type(error).__name__}."
         try:
-            pushed = self.push_results(run, outcome)
+            pushed = self.push_results(run, outcome_of({}))
         except PhononError as unwritten:
             self.log.warning("The results could not be written either: %s", unwritten)
             both = f"{said}\nThe results could not be written either: {unwritten}"

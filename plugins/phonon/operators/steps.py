@@ -15,7 +15,7 @@ from phonon.campaign.notices import finished_notice, held_notice, not_pushed_not
 from phonon.campaign.schedule import results_uri
 from phonon.dispatch.process import Ending
 from phonon.errors import PausedError, StoppedSendingError
-from phonon.operators.asking import REJECTION, ask, carry_out
+from phonon.operators.asking import ask, carry_out
 from phonon.operators.context import airflow_errors, check_partition, run_of
 from phonon.operators.decisions import DECISION, as_backfill, told_decision
 from phonon.operators.notifying import announce, is_last_try, told_of
@@ -34,7 +34,6 @@ REVIEW_HELD = "review_held"
 TOP_UP = "top_up"
 FIX_CONFIGURATION = "fix_configuration"
 PAUSED = "paused"
-REJECTED = "rejected"
 
 _SHOWN_BATCHES = 50
 _FAILED = (
@@ -222,11 +221,10 @@ class PushResultsOperator(CampaignOperator):
     def execute(self, context: Mapping[str, Any]) -> dict[str, int]:
         """Push; the counts by status are the XCom and the asset's extra."""
         summary = context["ti"].xcom_pull(task_ids=TRIGGER_CALLS) or {}
-        rejection = rejection_of(context, APPROVE, TRIGGER_CALLS)
         with airflow_errors():
             run = self.run_of(context)
         with self.telling_of_failure(context, run), airflow_errors():
-            pushed = self.push_results(run, REJECTED if rejection else outcome_of(summary))
+            pushed = self.push_results(run, outcome_of(summary))
         counts = counts_of(pushed.totals)
         context["outlet_events"][results_asset(self.campaign.name)].extra = {
             "campaign": self.campaign.name,
@@ -234,7 +232,7 @@ class PushResultsOperator(CampaignOperator):
             **counts,
             DECISION: context["ti"].xcom_pull(task_ids=EXTRACT_AND_BATCH, key=DECISION),
         }
-        self.announce(context, finished_of(self.campaign, run, pushed, summary, failed=rejection or _FAILED))
+        self.announce(context, finished_of(self.campaign, run, pushed, summary, failed=_FAILED))
         return counts
 
 
@@ -293,12 +291,6 @@ def outcome_of(summary: Mapping[str, Any]) -> str:
     return str(summary.get("stop") or summary.get("dry_run") or "completed") if summary else "failed"
 
 
-def rejection_of(context: Mapping[str, Any], *task_ids: str) -> str:
-    """What one of the tasks has said of a run that a person rejected; empty for one that nobody did."""
-    said = (context["ti"].xcom_pull(task_ids=task_id, key=REJECTION) for task_id in task_ids)
-    return next((str(each) for each in said if each), "")
-
-
 def counts_of(totals: Totals) -> dict[str, int]:
     """Counts by status, as an XCom and an asset's extra hold them."""
     return {status.value: count for status, count in totals.by_status.items()}
@@ -312,7 +304,7 @@ def finished_of(campaign: Campaign, run: Run, pushed: Pushed, summary: Mapping[s
         codes={str(code): count for code, count in pushed.totals.by_code.items()},
         seconds=pushed.seconds,
         summary=summary,
-        failed=failed,
+        failed=f"It was {pushed.rejection}. Nothing was sent." if pushed.rejection else failed,
     )
 
 

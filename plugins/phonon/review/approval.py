@@ -20,6 +20,7 @@ from phonon.ledger.approvals import (
     claimed,
     note_decision,
     past_intervals,
+    rejection,
     unsent,
     unsent_calls,
 )
@@ -77,6 +78,17 @@ class ApprovalNeededError(ConfigurationError):
         )
 
 
+class RejectedError(ConfigurationError):
+    """A person, or the time that was to wait for one, has rejected what a run would have sent."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The run was {reason}. Nothing of it was sent, and its planned calls were taken back. To call after "
+            "all, run the interval again from extract_and_batch on: its contacts are planned anew, and somebody is "
+            "asked again."
+        )
+
+
 class ApprovalDesk:
     """The approvals of one ledger."""
 
@@ -88,6 +100,11 @@ class ApprovalDesk:
         with self._ledger.transaction(read_only=True) as connection:
             why, past = _why(connection, interval_id, rule)
             return Question(why, unsent(connection, interval_id), past) if why else None
+
+    def rejection(self, interval_id: int) -> str | None:
+        """Why an interval has nothing to send: it was rejected, and not planned anew since."""
+        with self._ledger.transaction(read_only=True) as connection:
+            return None if unsent_calls(connection, interval_id) else rejection(connection, interval_id)
 
     def approve(self, interval_id: int, calls: int, person: Person, note: str) -> None:
         """Let an interval's calls be sent as long as no more than ``calls`` are claimed in it."""
