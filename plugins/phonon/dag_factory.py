@@ -23,9 +23,10 @@ from phonon.campaign.approval import Approval
 from phonon.campaign.backfill import Backfill, BackfillMode
 from phonon.campaign.loading import BrokenCampaign, find_campaign, find_campaigns
 from phonon.campaign.model import Campaign
-from phonon.campaign.schedule import AssetSchedule
+from phonon.campaign.schedule import AssetSchedule, NewRowsSchedule
 from phonon.campaign.shapes import duration_words
 from phonon.errors import ConfigurationError
+from phonon.operators.new_rows import new_rows_asset
 from phonon.operators.steps import (
     ACCEPTED,
     APPROVE,
@@ -128,6 +129,8 @@ def _schedule(campaign: Campaign) -> Any:
     if isinstance(schedule, AssetSchedule):
         asset = _asset(campaign.name, schedule)
         return PartitionedAssetTimetable(assets=asset) if schedule.partitioned else [asset]
+    if isinstance(schedule, NewRowsSchedule):
+        return [new_rows_asset(campaign.name, schedule.new_rows, campaign.warehouse_conn_id)]
     if schedule is None or schedule == "@once":
         return schedule
     return CronTriggerTimetable(schedule, timezone=campaign.calling_window.timezone.key)

@@ -16,8 +16,11 @@ from phonon.api.connection import ConnectionSettings
 from phonon.api.endpoints import Endpoint
 from phonon.api.transport import Transport
 from phonon.campaign.model import Campaign
+from phonon.campaign.new_rows import TakingNewRows
+from phonon.campaign.schedule import NewRowsSchedule
 from phonon.campaign.start import StartAtColumn, StartAtTime
 from phonon.contacts.columns import ContactColumns
+from phonon.cursor_value import RowRange
 from phonon.dispatch.dispatcher import Dispatcher, Stop, Stopped
 from phonon.dispatch.flights import Flights
 from phonon.dispatch.process import Ending
@@ -50,7 +53,7 @@ _KEEP_NUMBERS_SECONDS = KEEP_NUMBERS_DAYS * 24 * 3600.0
 
 @dataclass(frozen=True)
 class Run:
-    """Which run this is, and what it was started with."""
+    """Which run this is, and what it was started with. ``new_rows``: what the events that started it tell."""
 
     run_id: str
     run_type: str
@@ -60,6 +63,7 @@ class Run:
     """Why nothing is sent, for the rows of those who would have been called."""
     limit: int | None = None
     test_numbers: tuple[str, ...] = ()
+    new_rows: RowRange | None = None
 
 
 @dataclass(frozen=True)
@@ -136,6 +140,9 @@ class CampaignJob:
         if per_number:
             with self._ledger.transaction() as connection:
                 note_look_back(connection, per_number.days)
+        if isinstance(campaign.schedule, NewRowsSchedule) and not run.test_numbers:
+            taking = TakingNewRows(campaign.name, campaign.schedule.new_rows, self._ledger, warehouse)
+            sql = taking.query(sql, run.interval_key, run.new_rows, record=not run.dry_run)
         planner = Planner(self._ledger, rules, columns, run_id=run.run_id, log=self._log, suppressed=suppressed)
         # Closed whatever happens: a DuckDB file that is still held keeps the results from being pushed.
         with closing(warehouse.read(sql, chunk_rows=_READ_ROWS)) as chunks:

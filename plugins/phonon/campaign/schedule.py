@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -81,6 +82,12 @@ class NewRows(BaseModel):
         if (self.table is None) == (self.query is None):
             raise clash("new_rows watches either a table or a query. Give one of the two.")
         return self
+
+    def key_of(self, campaign: str) -> str:
+        """Names what a campaign watches: another table, query or cursor begins anew, other pauses do not."""
+        thing = f"table {self.table.lower()}" if self.table else f"query {' '.join((self.query or '').split())}"
+        digest = hashlib.blake2b(f"{thing}\0{self.cursor}".encode(), digest_size=8).hexdigest()
+        return f"{campaign}/{digest}"
 
 
 class NewRowsSchedule(BaseModel):

@@ -217,3 +217,15 @@ do_not_call = Table(
     Column("added_by", Text, nullable=False),
     Column("note", Text, nullable=False),
 )
+
+row_ranges = Table(
+    f"{PREFIX}row_ranges",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("watched", Text, nullable=False),  # names a campaign and what it watches
+    Column("interval_id", _BIG, ForeignKey(intervals.c.id), nullable=False),
+    Column("after", Text),
+    Column("upto", Text),
+    UniqueConstraint("watched", "interval_id", name=f"{PREFIX}row_ranges_key"),
+    Index(f"{PREFIX}row_ranges_newest", "watched", "id"),
+)

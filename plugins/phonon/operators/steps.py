@@ -18,6 +18,7 @@ from phonon.errors import PausedError, StoppedSendingError
 from phonon.operators.asking import ask, carry_out
 from phonon.operators.context import airflow_errors, check_partition, run_of
 from phonon.operators.decisions import DECISION, as_backfill, told_decision
+from phonon.operators.new_rows import with_new_rows
 from phonon.operators.notifying import announce, is_last_try, told_of
 
 if TYPE_CHECKING:
@@ -171,7 +172,8 @@ class ExtractAndBatchOperator(CampaignOperator):
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Plan; the XCom holds ids and counts, and another one what was decided."""
         with airflow_errors():
-            counts = self.extract_and_batch(self.run_of(context), self.sql, self.suppress)
+            run = with_new_rows(self.run_of(context), context, self.campaign)
+            counts = self.extract_and_batch(run, self.sql, self.suppress)
         context["ti"].xcom_push(DECISION, counts[DECISION])
         return counts
 

@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from phonon.errors import WarehouseError
+from phonon.warehouse.dialect import Dialect
 from phonon.warehouse.rows import Rows
 from phonon.warehouse.tables import Table
 from phonon.warehouse.warehouse import Warehouse
@@ -37,6 +38,15 @@ class ReadWarehouse(Warehouse):
                 yield chunk
                 if self._enough is not None and self._enough():
                     return
+
+    def types_of(self, sql: str) -> Mapping[str, str]:
+        """As Warehouse.types_of."""
+        return self._warehouse.types_of(sql)
+
+    @property
+    def dialect(self) -> Dialect:
+        """The other warehouse's."""
+        return self._warehouse.dialect
 
     def ensure_tables(self, results_table: str) -> None:
         """Leave the tables as they are."""

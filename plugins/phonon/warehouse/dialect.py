@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from phonon.warehouse.tables import Column, Table, TableName
+from phonon.cursor_value import CursorKind, CursorValue
+from phonon.errors import ConfigurationError
+from phonon.warehouse.tables import Column, Kind, Table, TableName
+
+_LITERAL_TYPES = {
+    CursorKind.DATE: "DATE",
+    CursorKind.TIMESTAMP: "TIMESTAMP",
+    CursorKind.ZONED: "TIMESTAMP WITH TIME ZONE",
+}
 
 
 class Spelling(Enum):
@@ -49,6 +58,31 @@ class Dialect:
         """The type a column is created with."""
         template: str = getattr(column.kind.value, self.types)
         return template.format(length=column.length)
+
+    def column(self, name: str) -> str:
+        """A column of a user's query, exactly as its result calls it.
+
+        Raises ConfigurationError for a name that an engine without a file of its own could misread.
+        """
+        if self.spelling is not Spelling.PLAIN:
+            return '"' + name.replace('"', '""') + '"'
+        if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) is None:
+            raise ConfigurationError(
+                f"Column {name} cannot be named in every database: give it a name of letters, digits and '_'."
+            )
+        return name
+
+    def growing(self, name: str, kind: CursorKind | None) -> str:
+        """A column, so that it is compared in the order that CursorValue has."""
+        column = self.column(name)
+        return f'CAST({column} AS {Kind.TEXT.value.duckdb}) COLLATE "C"' if kind is CursorKind.TEXT else column
+
+    def literal(self, value: CursorValue) -> str:
+        """A value as SQL."""
+        if value.kind is CursorKind.NUMBER:
+            return value.plain
+        quoted = "'" + value.plain.replace("'", "''") + "'"
+        return f"{_LITERAL_TYPES[value.kind]} {quoted}" if value.kind in _LITERAL_TYPES else quoted
 
     def create(self, table: Table) -> str:
         """CREATE TABLE."""

@@ -20,7 +20,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from phonon.errors import ConfigurationError, WarehouseError
 from phonon.warehouse import tables
-from phonon.warehouse.dialect import DUCKDB
+from phonon.warehouse.dialect import DUCKDB, Dialect
 from phonon.warehouse.failures import database_message, opening, reported
 from phonon.warehouse.frames import READING, READING_CURE, check_chunk_rows, column_names, fetched
 from phonon.warehouse.inspection import FoundColumn, check_columns, no_schema, wrong
@@ -73,6 +73,17 @@ class DuckDBWarehouse(Warehouse):
                 for name in zoned:
                     frame[name] = pd.Series([_time(value) for value in frame[name]], dtype=object)
                 yield frame
+
+    def types_of(self, sql: str) -> Mapping[str, str]:
+        """As Warehouse.types_of, without running the query."""
+        with closing(self._connect(read_only=True)) as connection, reported(self._conn_id, READING, READING_CURE):
+            relation = connection.sql(sql)
+            return dict(zip(relation.columns, map(str, relation.types), strict=True))
+
+    @property
+    def dialect(self) -> Dialect:
+        """DuckDB's."""
+        return DUCKDB
 
     def ensure_tables(self, results_table: str) -> None:
         """As Warehouse.ensure_tables. Opens the file for writing only when there is something to create."""

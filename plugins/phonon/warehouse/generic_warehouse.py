@@ -35,6 +35,13 @@ class GenericWarehouse(Warehouse):
                 cursor.execute(sql)
             yield from fetched(cursor, chunk_rows=chunk_rows, conn_id=self._conn_id)
 
+    def types_of(self, sql: str) -> Mapping[str, str]:
+        """As Warehouse.types_of: PEP 249 has no names of types."""
+        with closing(self._connect()) as connection, closing(connection.cursor()) as cursor:
+            with reported(self._conn_id, READING, READING_CURE):
+                cursor.execute(sql)
+            return dict.fromkeys(column_names(cursor.description, conn_id=self._conn_id), "")
+
     def ensure_tables(self, results_table: str) -> None:
         """As Warehouse.ensure_tables, but of a table that is there only the columns' names are checked."""
         for table in (tables.results_table(results_table), tables.runs_table(results_table)):
@@ -53,11 +60,11 @@ class GenericWarehouse(Warehouse):
 
     def _clear(self, connection: Any, table: Table, key: Mapping[str, str]) -> None:
         with closing(connection.cursor()) as cursor:
-            cursor.execute(self._dialect().delete(table), tuple(key[name] for name in table.key))
+            cursor.execute(self.dialect.delete(table), tuple(key[name] for name in table.key))
 
     def _insert(self, connection: Any, table: Table, rows: Rows) -> None:
         with closing(connection.cursor()) as cursor:
-            cursor.executemany(self._dialect().insert(table, rows.columns), list(zip(*rows.values, strict=True)))
+            cursor.executemany(self.dialect.insert(table, rows.columns), list(zip(*rows.values, strict=True)))
 
     def _missing(self, connection: Any, table: Table) -> WarehouseError | None:
         """The database's complaint about a table it cannot show, or None for one that can be written."""
@@ -66,15 +73,15 @@ class GenericWarehouse(Warehouse):
                 reported(self._conn_id, f"looking at the table {table.name}", ""),
                 closing(connection.cursor()) as cursor,
             ):
-                cursor.execute(self._dialect().nothing_of(table))
+                cursor.execute(self.dialect.nothing_of(table))
                 names = column_names(cursor.description, conn_id=self._conn_id)
         except WarehouseError as error:
             return error
-        check_names(table, names, dialect=self._dialect(), conn_id=self._conn_id)
+        check_names(table, names, dialect=self.dialect, conn_id=self._conn_id)
         return None
 
     def _create(self, table: Table, missing: WarehouseError) -> None:
-        dialect = self._dialect()
+        dialect = self.dialect
         cure = (
             f"Before that: {missing} If the table is not there, create it in the database's own types: "
             f"{suggested(table.columns, dialect)}."
@@ -88,7 +95,9 @@ class GenericWarehouse(Warehouse):
             cursor.execute(dialect.create(table))
             connection.commit()
 
-    def _dialect(self) -> Dialect:
+    @property
+    def dialect(self) -> Dialect:
+        """What ANSI SQL has, with the driver's parameters."""
         hook: Any = self._hook
         return Dialect(types="ansi", spelling=Spelling.PLAIN, placeholder=str(hook.placeholder))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from phonon.warehouse import tables
 from phonon.warehouse.copy_text import copy_text
-from phonon.warehouse.dialect import POSTGRES
+from phonon.warehouse.dialect import POSTGRES, Dialect
 from phonon.warehouse.failures import opening, reported
 from phonon.warehouse.frames import READING, READING_CURE, check_chunk_rows, fetched
 from phonon.warehouse.inspection import FoundColumn, check_columns, no_schema, wrong
@@ -29,6 +29,10 @@ _COLUMNS = """
     SELECT attname::text, format_type(atttypid, atttypmod), NOT attnotnull, atthasdef OR attidentity <> ''
     FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum
 """
+_TYPE_NAMES = """
+    SELECT format_type(type_oid::oid, NULL) FROM unnest(%s::bigint[]) WITH ORDINALITY AS types(type_oid, place)
+    ORDER BY place
+"""
 # pg_class.relkind; a partitioned table is written like a table.
 _TABLES = {"r", "p"}
 _SHAPES = {"v": "a view", "m": "a materialized view", "f": "a foreign table", "S": "a sequence", "i": "an index"}
@@ -44,6 +48,23 @@ class PostgresWarehouse(Warehouse):
             with reported(self._conn_id, READING, READING_CURE):
                 cursor.execute(sql)
             yield from fetched(cursor, chunk_rows=chunk_rows, conn_id=self._conn_id)
+
+    def types_of(self, sql: str) -> Mapping[str, str]:
+        """As Warehouse.types_of."""
+        with (
+            closing(self._connect()) as connection,
+            closing(_cursor(connection)) as cursor,
+            reported(self._conn_id, READING, READING_CURE),
+        ):
+            cursor.execute(sql)
+            found = [(column[0], column[1]) for column in cursor.description]
+            cursor.execute(_TYPE_NAMES, ([oid for _, oid in found],))
+            return {name: its_type for (name, _), (its_type,) in zip(found, cursor.fetchall(), strict=True)}
+
+    @property
+    def dialect(self) -> Dialect:
+        """PostgreSQL's."""
+        return POSTGRES
 
     def ensure_tables(self, results_table: str) -> None:
         """As Warehouse.ensure_tables. A results table that it creates has an index on its key."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from phonon.errors import ConfigurationError
 from phonon.warehouse import tables
+from phonon.warehouse.dialect import Dialect
 from phonon.warehouse.failures import reported
 from phonon.warehouse.rows import Rows, row_of, rows_of
 from phonon.warehouse.tables import RESULTS_TABLE, Table
@@ -50,6 +51,18 @@ class Warehouse(ABC):
         Python values (dtype object). The connection is open from the first frame until the last, an error, or
         the generator's ``close()``.
         """
+
+    @abstractmethod
+    def types_of(self, sql: str) -> Mapping[str, str]:
+        """The columns of a query, each with the engine's name of its type; "" where only a value can tell.
+
+        May run the query: give one without rows.
+        """
+
+    @property
+    @abstractmethod
+    def dialect(self) -> Dialect:
+        """How its SQL is written."""
 
     @abstractmethod
     def ensure_tables(self, results_table: str) -> None:

@@ -1,0 +1,1 @@
+"""Airflow's name for an account of Phonon."""
