@@ -19,7 +19,8 @@ from airflow.utils.state import TaskInstanceState
 from sqlalchemy import select
 
 from dag_world import DagWorld, dag_named, states
-from phonon.ledger.claims import begin_plan, finish_plan
+from ledger.promises import new_batch
+from phonon.ledger.claims import add_batch, begin_plan, finish_plan
 from phonon.ledger.store import Ledger
 from trial import leaks, sqlite_url
 
@@ -81,6 +82,7 @@ def unusual(world: DagWorld) -> None:
         with ledger.transaction() as connection:
             now = ledger.now(connection)
             plan = begin_plan(connection, campaign="gate", interval_key=f"day {number}", run_id="r", now=now)
+            add_batch(connection, plan, new_batch([f"{number}-{n}" for n in range(20)]), now)
             finish_plan(connection, plan, rows_read=20, planned=20, now=now)
     ledger.close()
 

@@ -14,12 +14,13 @@ from sqlalchemy import select
 from ledger.promises import Clock, new_batch, new_plan, plan_batches, refused_whole, sendable, settle, take_all
 from phonon.calling_window import CallingWindow
 from phonon.campaign.purposes import INDIA
+from phonon.ledger import withdrawals
 from phonon.ledger.approvals import PastInterval, approved_calls
 from phonon.ledger.claims import add_batch, finish_plan
 from phonon.ledger.report import totals
 from phonon.ledger.schema import decisions, number_uses
 from phonon.ledger.store import Ledger
-from phonon.review.approval import LEAST_UNUSUAL, ApprovalDesk, ApprovalNeededError, ApprovalRule
+from phonon.review.approval import LEAST_UNUSUAL, ApprovalDesk, ApprovalNeededError, ApprovalRule, RejectedError
 from phonon.review.approval_text import told_question
 from phonon.review.desk import Person
 from trial import Trial, leaks
@@ -193,3 +194,58 @@ def test_the_question_shows_what_will_happen_and_no_number(new_trial: Callable[.
     assert "******0000" in text
     assert "Name=Asha" in text
     assert not leaks(text)
+
+
+def test_a_rejection_that_was_interrupted_is_finished_before_anything_is_sent(
+    new_trial: Callable[..., Trial], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = new_trial(keys={"approval": {"above": 50}}, contacts=60)
+    trial.extract()
+    ledger, left = Ledger(trial.ledger_url), 3
+    real = withdrawals._withdraw
+
+    def dies(*arguments: Any) -> bool:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(withdrawals, "_withdraw", dies)
+    with pytest.raises(KeyboardInterrupt):
+        trial.job(ledger=ledger).reject(MEERA, "rejected by meera")
+    monkeypatch.undo()
+    ledger.close()
+
+    with pytest.raises(RejectedError, match="rejected by meera"):
+        trial.trigger()
+    trial.push()
+    assert trial.phonon.summary()["requests"] == 0
+    assert {(row["status"], row["reason"]) for row in trial.results()} == {("suppressed", "rejected by meera")}
+
+
+def test_an_approval_is_not_one_of_other_calls_that_come_in_place_of_those_taken_back(
+    ledger: Ledger, clock: Clock
+) -> None:
+    interval = plan_batches(ledger, [3])
+    desk = ApprovalDesk(ledger)
+    desk.approve(interval, 3, MEERA, "fine")
+    desk.reject(interval, MEERA, "rejected by meera")
+    with ledger.transaction() as connection:
+        plan = new_plan(connection, "run-2")
+        add_batch(connection, plan, new_batch(["x", "y", "z"]), clock())
+        finish_plan(connection, plan, rows_read=3, planned=3, now=clock())
+    assert desk.question(interval, ApprovalRule(above=0)) is not None
+
+
+def test_what_was_rejected_is_not_what_is_usual(ledger: Ledger) -> None:
+    desk = ApprovalDesk(ledger)
+    spike = plan_batches(ledger, [5])
+    desk.reject(spike, MEERA, "rejected by meera")
+    with ledger.transaction() as connection:
+        plan = new_plan(connection, "run-2", key="day 2")
+        add_batch(connection, plan, new_batch(["x"]), ledger.now(connection))
+        finish_plan(connection, plan, rows_read=1, planned=1, now=ledger.now(connection))
+    question = desk.question(plan.interval_id, ApprovalRule(above=0))
+    assert question is not None
+    assert question.past == []

@@ -19,7 +19,7 @@ _TYPES = {
     "price": "DECIMAL(12,3)",
     "day": "DATE",
     "local": "TIMESTAMP",
-    "at": "TIMESTAMP WITH TIME ZONE",
+    "seen_at": "TIMESTAMP WITH TIME ZONE",
     "name": "VARCHAR(20)",
 }
 _FIRST = "2026-11-01 10:00:00.000001"
@@ -58,7 +58,7 @@ def contacts(place: Place, cursor: str, query: str = "SELECT * FROM leads") -> G
 
 @pytest.mark.parametrize("cursor", _TYPES)
 def test_each_row_lies_in_exactly_one_range(leads: Place, cursor: str) -> None:
-    if leads.engine == "generic" and cursor in {"local", "at", "name"}:
+    if leads.engine == "generic" and cursor in {"local", "seen_at", "name"}:
         pytest.skip("no type of its own to tell a timestamp or text by")
     assert grown(leads, cursor) is None
     marks: list[CursorValue | None] = [None]
@@ -67,10 +67,7 @@ def test_each_row_lies_in_exactly_one_range(leads: Place, cursor: str) -> None:
         marks.append(grown(leads, cursor))
     # As events, stores and the ledger keep them.
     kept = [None if mark is None else CursorValue.parse(str(mark)) for mark in marks]
-    found = [
-        ids(leads, contacts(leads, cursor).between(RowRange(after, upto)))
-        for after, upto in pairwise(kept)
-    ]
+    found = [ids(leads, contacts(leads, cursor).between(RowRange(after, upto))) for after, upto in pairwise(kept)]
     assert found == [[1], [2], [30]]
     assert ids(leads, contacts(leads, cursor).between(RowRange(kept[3], kept[3]))) == []
     assert ids(leads, contacts(leads, cursor).between(RowRange(kept[1], kept[3]))) == [2, 30]
@@ -81,7 +78,7 @@ def test_each_row_lies_in_exactly_one_range(leads: Place, cursor: str) -> None:
     [
         "SELECT id, name FROM leads;",
         "SELECT id FROM leads -- the last line is a comment",
-        "WITH some AS (SELECT id FROM leads) SELECT id FROM some /* ; */ ;\n",
+        "WITH recent AS (SELECT id FROM leads) SELECT id FROM recent /* ; */ ;\n",
         "SELECT id FROM leads WHERE name <> ';--'",
     ],
 )
@@ -95,8 +92,12 @@ def test_any_query_can_be_narrowed(leads: Place, query: str) -> None:
 
 
 def test_a_query_without_the_cursor_names_it_and_what_there_is(leads: Place) -> None:
-    with pytest.raises(ConfigurationError, match=r"no column at, which is the cursor of new_rows; it has id, name"):
-        contacts(leads, "at", "SELECT id, name FROM leads").between(RowRange(None, CursorValue.parse("number:1")))
+    with pytest.raises(
+        ConfigurationError, match=r"no column seen_at, which is the cursor of new_rows; it has id, name"
+    ):
+        contacts(leads, "seen_at", "SELECT id, name FROM leads").between(
+            RowRange(None, CursorValue.parse("number:1"))
+        )
 
 
 def test_a_column_that_is_not_comparable_is_refused(leads: Place) -> None:
@@ -113,8 +114,8 @@ def test_a_date_in_the_future_hides_no_row(leads: Place) -> None:
         pytest.skip("no type of its own to tell a timestamp by")
     wrong = _ROWS[2].replace("2026-11-03", "2226-11-03").replace("(30", "(99")
     insert(leads, _ROWS[0], wrong)
-    first = grown(leads, "at")
+    first = grown(leads, "seen_at")
     assert first is not None
     assert "2026-11-01" in str(first)
     insert(leads, _ROWS[1])
-    assert ids(leads, contacts(leads, "at").between(RowRange(first, grown(leads, "at")))) == [2]
+    assert ids(leads, contacts(leads, "seen_at").between(RowRange(first, grown(leads, "seen_at")))) == [2]

@@ -187,6 +187,8 @@ class CampaignJob:
         desk, interval_id = ApprovalDesk(self._ledger), self._interval_id()
         rejection = desk.rejection(interval_id)
         if rejection is not None:
+            # What was to be taken back may be there still: whoever did it can have been killed in the middle.
+            desk.reject(interval_id, Person(self._run.run_id, self._run.run_id), rejection)
             raise RejectedError(rejection)
         return desk.question(interval_id, ApprovalRule(approval.above, approval.unusual))
 

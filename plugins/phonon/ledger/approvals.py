@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from phonon.api.verdict import Past
 from phonon.ledger.schema import approvals, batches, calls, decisions, intervals, plans, rejects
 from phonon.ledger.settlements import Decision
-from phonon.ledger.states import BatchState
+from phonon.ledger.states import WITHOUT_CALLS, BatchState
 from phonon.ledger.withdrawals import BEHIND_THE_QUERY
 
 REJECTED = "rejected"
@@ -99,22 +99,26 @@ def claimed(connection: Connection, interval_id: int) -> int:
 def past_intervals(connection: Connection, interval_id: int, *, most: int) -> list[PastInterval]:
     """The campaign's last other intervals in which calls were planned, the newest first."""
     campaign = select(intervals.c.campaign).where(intervals.c.id == interval_id).scalar_subquery()
-    planned_at, planned = func.max(plans.c.completed_at), func.sum(plans.c.planned)
+    planned_at = (
+        select(func.max(plans.c.completed_at)).where(plans.c.interval_id == intervals.c.id).scalar_subquery()
+    )
+    count = func.sum(batches.c.calls)  # not what was planned: what was rejected says nothing of what is usual
     rows = connection.execute(
-        select(intervals.c.interval_key, planned_at, planned)
-        .join(plans, plans.c.interval_id == intervals.c.id)
+        select(intervals.c.interval_key, planned_at.label("planned_at"), count)
+        .join(batches, batches.c.interval_id == intervals.c.id)
         .where(
             intervals.c.campaign == campaign,
             intervals.c.id != interval_id,
             ~intervals.c.interval_key.startswith(TEST_PREFIX),
-            plans.c.completed_at.is_not(None),
+            intervals.c.plan_id.is_not(None),
+            batches.c.state.not_in(sorted(WITHOUT_CALLS)),
         )
         .group_by(intervals.c.id, intervals.c.interval_key)
-        .having(planned > 0)
+        .having(count > 0)
         .order_by(planned_at.desc())
         .limit(most)
     )
-    return [PastInterval(key, datetime.fromtimestamp(at, UTC), int(count)) for key, at, count in rows]
+    return [PastInterval(key, datetime.fromtimestamp(at, UTC), int(calls)) for key, at, calls in rows]
 
 
 def approved_calls(connection: Connection, interval_id: int) -> int:

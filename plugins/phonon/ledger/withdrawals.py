@@ -11,14 +11,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, case, delete, func, insert, select, update
 
 from phonon.api.request import freeze_objects, thaw
 from phonon.api.verdict import Past
 from phonon.ledger.do_not_call import is_empty, keep_planners_out, listed
 from phonon.ledger.members import integer_members, text_members
 from phonon.ledger.outbox import Batch, Child, add_child, read_batch
-from phonon.ledger.schema import batches, calls, decisions, intervals, number_uses, rejects
+from phonon.ledger.schema import approvals, batches, calls, decisions, intervals, number_uses, rejects
 from phonon.ledger.settlements import Decision
 from phonon.ledger.states import BatchState, CallStatus
 from phonon.ledger.store import Ledger
@@ -229,6 +229,9 @@ def _suppress_what_is_left(connection: Connection, interval_id: int, batch_id: i
     )
     connection.execute(delete(calls).where(calls.c.batch_id == batch_id))
     connection.execute(update(batches).where(batches.c.id == batch_id).values(calls=0))
+    # What was approved were these calls, and not others that may be planned in their place.
+    fewer = case((approvals.c.calls > len(rows), approvals.c.calls - len(rows)), else_=0)
+    connection.execute(update(approvals).where(approvals.c.interval_id == interval_id).values(calls=fewer))
 
 
 def _forget_uses(connection: Connection, interval_id: int, batch_id: int, found: _Findings) -> None:

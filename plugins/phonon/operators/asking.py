@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import TaskAwaitingInput
-from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 
 from phonon.campaign.notices import approval_notice
 from phonon.campaign.shapes import duration_text
+from phonon.errors import ConfigurationError
 from phonon.operators.context import person_of
 from phonon.operators.notifying import told_of
 
@@ -34,12 +34,10 @@ def ask(operator: CampaignOperator, context: Mapping[str, Any], run: Run, questi
         operator.log.info("%s Approved by the run parameter approve", question.why)
         return
     calls = question.unsent.calls
-    upsert_hitl_detail(
-        ti_id=context["ti"].id,
-        options=[APPROVE, REJECT],
+    _put(
+        context,
         subject=f"{operator.campaign.name}: send {calls:,} calls of {run.interval_key}?",
         body=_body(operator, question),
-        params={},
     )
     approval = operator.campaign.approval
     assert approval is not None  # noqa: S101 - tells the type checker that nobody is asked without one
@@ -76,6 +74,34 @@ def carry_out(
         taken_back = job.reject(person, reason)
     operator.log.warning("%d planned calls were taken back", taken_back)
     raise RejectedError(reason)
+
+
+def _put(context: Mapping[str, Any], *, subject: str, body: str) -> None:
+    """Put a question where people see it.
+
+    Raises ConfigurationError if Airflow shows another one: of a task that is cleared it keeps the first text, and
+    a person would approve what is not meant any more.
+    """
+    from airflow.sdk.execution_time.comms import CreateHITLDetailPayload  # noqa: PLC0415 - only tasks have it
+    from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS  # noqa: PLC0415 - as above
+
+    shown = SUPERVISOR_COMMS.send(
+        CreateHITLDetailPayload(
+            ti_id=context["ti"].id,
+            options=[APPROVE, REJECT],
+            subject=subject,
+            body=body,
+            params={},
+            multiple=False,
+            assigned_users=[],
+        )
+    )
+    if (shown.subject, shown.body) != (subject, body):
+        raise ConfigurationError(
+            "Something else is to be approved than this run has asked about before, and Airflow goes on showing "
+            "the earlier question. Nothing was sent. Start a new run over the same interval, which asks anew; or "
+            "one with the parameter approve."
+        )
 
 
 def _no_answer(operator: CampaignOperator) -> str:

@@ -104,7 +104,7 @@ class ApprovalDesk:
     def rejection(self, interval_id: int) -> str | None:
         """Why an interval has nothing to send: it was rejected, and not planned anew since."""
         with self._ledger.transaction(read_only=True) as connection:
-            return None if unsent_calls(connection, interval_id) else rejection(connection, interval_id)
+            return rejection(connection, interval_id)
 
     def approve(self, interval_id: int, calls: int, person: Person, note: str) -> None:
         """Let an interval's calls be sent as long as no more than ``calls`` are claimed in it."""
