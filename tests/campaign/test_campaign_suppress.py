@@ -185,7 +185,7 @@ def test_campaigns_of_a_group_share_their_calls_in_whole_runs(
     [
         ("SELECT mobile FROM nowhere", WarehouseError, "nowhere"),
         ("SELECT id, mobile FROM people", ConfigurationError, "returns 2 columns: id, mobile. It must return one"),
-        ("INSERT INTO listed SELECT mobile FROM people", WarehouseError, "read-only"),
+        ("EXPLAIN ANALYZE INSERT INTO listed SELECT mobile FROM people", WarehouseError, "read-only"),
         ("SELECT mobile FROM listed WHERE '{{ ds }}' > ''", ConfigurationError, "Jinja that was not rendered"),
     ],
 )

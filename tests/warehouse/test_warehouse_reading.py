@@ -180,6 +180,53 @@ def test_a_query_cannot_change_postgres(engine: str, request: pytest.FixtureRequ
     assert place.execute("SELECT nextval('calls')") == [(1,)]
 
 
+_FORGET = "SELECT forget(id) AS n FROM customers"
+_GONE = "WITH gone AS (DELETE FROM customers RETURNING id) SELECT id AS n FROM gone"
+_SET = "SELECT set_config('transaction_read_only', 'off', true) AS a, forget(id) AS n FROM customers"
+_TWO = "SELECT id AS n FROM customers; COMMIT; BEGIN READ WRITE; DELETE FROM customers; COMMIT"
+
+
+@pytest.mark.parametrize(
+    ("engine", "sql"),
+    [
+        *((engine, sql) for engine in ("postgres", "psycopg2") for sql in (_FORGET, _GONE, _SET)),
+        (
+            "postgres",
+            _TWO,
+        ),  # psycopg2 sends all of it at once: there it is the campaign that refuses two statements
+    ],
+)
+def test_a_function_that_writes_and_tricks_cannot_change_postgres_either(
+    engine: str, sql: str, request: pytest.FixtureRequest
+) -> None:
+    place: Place = request.getfixturevalue(f"in_{engine}")
+    place.execute("CREATE TABLE customers (id int)")
+    place.execute("INSERT INTO customers VALUES (1)")
+    place.execute(
+        "CREATE FUNCTION forget(one int) RETURNS int LANGUAGE sql VOLATILE AS "
+        "'DELETE FROM customers WHERE id = one RETURNING id'"
+    )
+
+    said(place, sql)
+    assert place.execute("SELECT id FROM customers") == [(1,)]
+
+
+def test_what_a_query_changes_in_another_database_is_undone_also_where_it_commits_by_itself(
+    in_generic: Place, postgres_hook: PostgresHook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def get_conn() -> psycopg.Connection:
+        connection = PostgresHook.get_conn(postgres_hook)
+        connection.autocommit = True
+        return connection
+
+    monkeypatch.setattr(postgres_hook, "get_conn", get_conn)
+    in_generic.execute("CREATE TABLE customers (id int)")
+    in_generic.execute("INSERT INTO customers VALUES (1)")
+
+    assert row(in_generic.warehouse, "DELETE FROM customers RETURNING id") == {"id": 1}
+    assert in_generic.execute("SELECT id FROM customers") == [(1,)]
+
+
 @pytest.mark.parametrize("engine", ["postgres", "psycopg2", "generic"])
 @pytest.mark.timeout(60)
 def test_nothing_stays_connected(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from phonon.campaign.problems import did_you_mean, shortened
+from phonon.campaign.read_only import READ_ONLY_CURE, why_not_read
 from phonon.campaign.shapes import without_comments
 from phonon.errors import ConfigurationError
 
@@ -57,6 +58,9 @@ def _text_of(path: Path, named: str) -> str:
         raise ConfigurationError(
             f"The file {shortened(named)!r} holds no SQL. Write the query that selects what is asked for."
         )
+    objection = why_not_read(text)
+    if objection is not None:
+        raise ConfigurationError(f"The file {shortened(named)!r} holds no query: {objection}. {READ_ONLY_CURE}")
     return text
 
 

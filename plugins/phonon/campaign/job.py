@@ -17,6 +17,7 @@ from phonon.api.endpoints import Endpoint
 from phonon.api.transport import Transport
 from phonon.campaign.model import Campaign
 from phonon.campaign.new_rows import TakingNewRows
+from phonon.campaign.read_only import READ_ONLY_CURE, why_not_read
 from phonon.campaign.schedule import NewRowsSchedule
 from phonon.campaign.start import StartAtColumn, StartAtTime
 from phonon.contacts.columns import ContactColumns
@@ -134,6 +135,7 @@ class CampaignJob:
             dry_run_reason=run.dry_run_reason,
             test_numbers=run.test_numbers,
         )
+        self._check_reads("contacts", sql)
         warehouse = self._open_warehouse()
         warehouse.ensure_tables(campaign.results_table)
         suppressed = self._suppressed(warehouse, suppress)
@@ -158,8 +160,18 @@ class CampaignJob:
                 f"The suppress query of campaign {self._campaign.name} has Jinja that was not rendered. Nothing "
                 "was planned."
             )
+        self._check_reads("suppress", sql)
         with closing(warehouse.read(sql, chunk_rows=_READ_ROWS)) as chunks:
             return read_numbers(chunks, self._log)
+
+    def _check_reads(self, key: str, rendered: str) -> None:
+        """Refuse a query that changes data, now that its Jinja is rendered."""
+        objection = why_not_read(rendered)
+        if objection is not None:
+            raise ConfigurationError(
+                f"The {key} query of campaign {self._campaign.name}, as it is rendered: {objection}. Nothing was "
+                f"planned. {READ_ONLY_CURE}"
+            )
 
     def _withdraw(self, interval_id: int) -> None:
         """Take back what was planned before its number was put on the do-not-call list."""

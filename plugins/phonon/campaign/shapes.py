@@ -19,6 +19,8 @@ from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from phonon.campaign.read_only import READ_ONLY_CURE, why_not_read
+
 CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 """A time of day, as it is written in a campaign file."""
 
@@ -191,6 +193,9 @@ def _sql(value: object) -> str:
         raise wrong("SQL without NUL characters")
     if not is_sql_path(value) and re.search(r"\bselect\b", without_comments(value), re.IGNORECASE) is None:
         raise wrong("a path under include/ that ends in .sql, or SQL with a SELECT")
+    objection = None if is_sql_path(value) else why_not_read(value)
+    if objection is not None:
+        raise clash(f"This is no query: {objection}. {READ_ONLY_CURE}")
     return value
 
 

@@ -28,9 +28,9 @@ class GenericWarehouse(Warehouse):
     """A database that has an Airflow hook and no file of its own here."""
 
     def read(self, sql: str, *, chunk_rows: int) -> Generator[pd.DataFrame, None, None]:
-        """As Warehouse.read, as far as the driver streams."""
+        """As Warehouse.read, as far as the driver streams. What a query would change is undone at the end."""
         check_chunk_rows(chunk_rows)
-        with closing(self._connect()) as connection, closing(connection.cursor()) as cursor:
+        with closing(self._connect_to_write()) as connection, closing(connection.cursor()) as cursor:
             with reported(self._conn_id, READING, READING_CURE):
                 cursor.execute(sql)
             yield from fetched(cursor, chunk_rows=chunk_rows, conn_id=self._conn_id)
