@@ -25,6 +25,7 @@ from phonon.campaign.loading import BrokenCampaign, find_campaign, find_campaign
 from phonon.campaign.model import Campaign
 from phonon.campaign.schedule import AssetSchedule, NewRowsSchedule
 from phonon.campaign.shapes import duration_words
+from phonon.contacts.writing import PLAIN_WRITING
 from phonon.errors import ConfigurationError
 from phonon.operators.new_rows import new_rows_asset
 from phonon.operators.steps import (
@@ -155,10 +156,12 @@ def _params() -> dict[str, Param]:
         "test_numbers": Param(
             None,
             type=["null", "array"],
-            items={"type": "string"},
+            items={"type": "string", "pattern": PLAIN_WRITING},
             maxItems=100,
             title="Test numbers",
-            description="Call these instead of the contacts, one call each, with api-version TEST.",
+            description=(
+                "Call these Indian mobile numbers instead of the contacts, one call each, with api-version TEST."
+            ),
         ),
         "approve": Param(
             False, type="boolean", title="Approve", description="Skip the approval gate, if the campaign has one."

@@ -152,6 +152,30 @@ BROKEN_VALUES = [
         ["Did you mean 'held'?"],
     ),
     ('"0 9 * * MON-SAT"', "{new_rows: {table: a}}", 2, 12, "schedule.new_rows.cursor", ["'cursor' is required"]),
+    (
+        "limits: {max_calls: 50000}",
+        "limits: {max_calls: 500}\napproval: {above: 500}",
+        11,
+        19,
+        "approval.above",
+        ["Nobody would ever be asked", "more than 500 calls"],
+    ),
+    (
+        '"0 9 * * MON-SAT"',
+        "{new_rows: {table: a, cursor: b}}\nfollow_up: {of: reminders}",
+        3,
+        12,
+        "follow_up",
+        ["gets each row once", "Give a cron expression"],
+    ),
+    (
+        'close: "19:00"',
+        'close: "19:00", outside: drop',
+        9,
+        50,
+        "window.outside",
+        ["Every contact would be dropped", "0 9 * * MON-SAT starts no run inside 10:00-19:00"],
+    ),
     ('"0 9 * * MON-SAT"', "{new_rows: {cursor: a}}", 2, 22, "schedule.new_rows", ["either a table or a query"]),
 ]
 

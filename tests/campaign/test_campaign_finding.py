@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from phonon.campaign.loading import find_campaign, find_campaigns
+from phonon.campaign.loading import BrokenCampaign, find_campaign, find_campaigns
 from phonon.campaign.model import Campaign
 
 SHORT = """\
@@ -82,3 +82,38 @@ def test_only_the_files_that_may_be_it_are_read(folder: Path, monkeypatch: pytes
     monkeypatch.setattr(Document, "read", lambda path: read.append(path.name) or as_ever(path))
     assert find_campaign(folder, "campaign_07", include=folder) is not None
     assert read == ["7.yaml"]
+
+
+FOLLOWS = "follow_up: {{of: {of}}}\n"
+
+
+def told(folder: Path, file: str) -> str:
+    """What is wrong with a file; empty if nothing is."""
+    everything = find_campaigns(folder, include=folder)
+    broken = [each for each in everything if isinstance(each, BrokenCampaign) and each.path.name == file]
+    return broken[0].error if broken else ""
+
+
+def test_a_follow_up_of_a_campaign_that_the_folder_does_not_have_is_refused(folder: Path) -> None:
+    write(folder, "a.yaml", "reminder")
+    write(folder, "b.yaml", "again", FOLLOWS.format(of="remainder"))
+    error = told(folder, "b.yaml")
+    assert "line 6, column 17: follow_up.of" in error
+    assert "There is no campaign 'remainder' in this folder" in error
+    assert "There are: reminder. Did you mean 'reminder'?" in error
+    assert found(folder, "again") is None
+    assert found(folder, "reminder") is not None
+
+
+def test_a_follow_up_of_a_campaign_of_the_folder_is_found(folder: Path) -> None:
+    write(folder, "a.yaml", "again", FOLLOWS.format(of="reminder"))
+    write(folder, "b.yaml", "reminder")
+    assert told(folder, "a.yaml") == ""
+    assert found(folder, "again") is not None
+
+
+def test_a_broken_file_takes_no_follow_up_of_its_campaign_down(folder: Path) -> None:
+    write(folder, "a.yaml", "reminder", "endpoint: nowhere\n")
+    write(folder, "b.yaml", "again", FOLLOWS.format(of="reminder"))
+    assert told(folder, "a.yaml") != ""
+    assert found(folder, "again") is not None

@@ -38,6 +38,7 @@ from phonon.ledger.settlements import Decision
 from phonon.ledger.states import CallStatus
 from phonon.ledger.store import Ledger
 from phonon.ledger.withdrawals import DO_NOT_CALL, Withdrawal, withdraw_listed
+from phonon.planning.clocks import check_clocks
 from phonon.planning.planner import Planned, Planner
 from phonon.planning.rules import PerNumber, PlanningRules, calls_per_batch
 from phonon.planning.start_times import next_window
@@ -136,6 +137,7 @@ class CampaignJob:
             test_numbers=run.test_numbers,
         )
         self._check_reads("contacts", sql)
+        check_clocks(self._ledger, self._log)
         warehouse = self._open_warehouse()
         warehouse.ensure_tables(campaign.results_table)
         suppressed = self._suppressed(warehouse, suppress)

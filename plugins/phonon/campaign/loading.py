@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from phonon.campaign.contacts_query import read_query
 from phonon.campaign.document import Document
 from phonon.campaign.explain import explain
 from phonon.campaign.model import Campaign
-from phonon.campaign.problems import CampaignError
+from phonon.campaign.problems import CampaignError, did_you_mean
 from phonon.campaign.shapes import is_sql_path
 from phonon.campaign.template_names import never_there
 from phonon.errors import ConfigurationError
@@ -47,11 +47,12 @@ def load_campaign(path: Path, *, include: Path) -> Campaign:
 def find_campaigns(folder: Path, *, include: Path) -> list[Campaign | BrokenCampaign]:
     """Return what each campaign file (``*.yaml``, ``*.yml``) of a folder holds, in the order of the files' names.
 
-    A file that cannot be used, or that has the name of an earlier one, comes back as a :class:`BrokenCampaign`.
+    A file that cannot be used, that has the name of an earlier one, or that follows up a campaign that the folder
+    does not have, comes back as a :class:`BrokenCampaign`.
 
     :raises ConfigurationError: if there is no such folder.
     """
-    return _found(campaign_files(folder), include)
+    return _found(campaign_files(folder), include, all_files=True)
 
 
 def find_campaign(folder: Path, name: str, *, include: Path) -> Campaign | None:
@@ -62,7 +63,15 @@ def find_campaign(folder: Path, name: str, *, include: Path) -> Campaign | None:
     :raises ConfigurationError: if there is no such folder.
     """
     files = [path for path in campaign_files(folder) if _may_have(name, path)]
-    return next((each for each in _found(files, include) if isinstance(each, Campaign) and each.name == name), None)
+    found = _named(name, _found(files, include))
+    # Whether the followed campaign is there, only the whole folder tells.
+    return (
+        found if found is None or found.follow_up is None else _named(name, find_campaigns(folder, include=include))
+    )
+
+
+def _named(name: str, found: Iterable[Campaign | BrokenCampaign]) -> Campaign | None:
+    return next((each for each in found if isinstance(each, Campaign) and each.name == name), None)
 
 
 def _may_have(name: str, path: Path) -> bool:
@@ -74,7 +83,7 @@ def _may_have(name: str, path: Path) -> bool:
     return name.encode() in content or b"\\" in content
 
 
-def _found(files: Iterable[Path], include: Path) -> list[Campaign | BrokenCampaign]:
+def _found(files: Iterable[Path], include: Path, *, all_files: bool = False) -> list[Campaign | BrokenCampaign]:
     loaded: list[Campaign | tuple[Path, str]] = []
     owners: dict[str, Path] = {}
     for path in files:
@@ -89,8 +98,29 @@ def _found(files: Iterable[Path], include: Path) -> list[Campaign | BrokenCampai
         else:
             owners[campaign.name] = path
             loaded.append(campaign)
-    taken = set(owners)
+    if all_files:
+        broken = [item[0] for item in loaded if isinstance(item, tuple)]
+        loaded = [_following(item, owners, broken) if isinstance(item, Campaign) else item for item in loaded]
+    taken = {item.name for item in loaded if isinstance(item, Campaign)}
     return [item if isinstance(item, Campaign) else _broken(*item, taken) for item in loaded]
+
+
+def _following(
+    campaign: Campaign, owners: Mapping[str, Path], broken: Iterable[Path]
+) -> Campaign | tuple[Path, str]:
+    """The campaign, or what is wrong with it if it follows up one that no file can be."""
+    rule = campaign.follow_up
+    if rule is None or rule.of in owners or any(_may_have(rule.of, path) for path in broken):
+        return campaign
+    document = Document.read(owners[campaign.name])
+    others = sorted(name for name in owners if name != campaign.name)
+    text = (
+        f"There is no campaign {rule.of!r} in this folder, so nobody would be followed up. There are: "
+        f"{', '.join(others) or 'no others'}.{did_you_mean(rule.of, others)} One that a Dag places with "
+        "PhononOutboundOperator is followed up by another of these."
+    )
+    error = CampaignError(document.path, [document.problem(("follow_up", "of"), text)])
+    return document.path, str(error)
 
 
 def _campaign_of(document: Document, include: Path) -> Campaign:

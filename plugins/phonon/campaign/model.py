@@ -20,6 +20,7 @@ from phonon.api.endpoints import Endpoint
 from phonon.calling_window import CallingWindow
 from phonon.campaign.approval import Approval
 from phonon.campaign.backfill import Backfill
+from phonon.campaign.contradictions import check_contradictions
 from phonon.campaign.flow_variables import FlowVariables
 from phonon.campaign.follow_up import FollowUp
 from phonon.campaign.notification import Notification
@@ -222,6 +223,11 @@ class Campaign(BaseModel):
     def _does_not_start_itself(self) -> Campaign:
         if isinstance(self.schedule, AssetSchedule) and self.schedule.asset == results_uri(self.name):
             raise clash("The campaign's own results would start it again, without end.", at=["schedule", "asset"])
+        return self
+
+    @model_validator(mode="after")
+    def _does_what_it_says(self) -> Campaign:
+        check_contradictions(self)
         return self
 
     @field_validator("follow_up")

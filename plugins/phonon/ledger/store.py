@@ -82,6 +82,16 @@ class Ledger:
             return float(connection.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one())
         return time.time()
 
+    def ahead(self, connection: Connection, machine: Callable[[], float]) -> float:
+        """Seconds by which that clock is ahead of this machine's; 0 where it is the same, or a test's.
+
+        What the question itself may have taken is not counted.
+        """
+        if self._clock is not None or self._engine.dialect.name != "postgresql":
+            return 0.0
+        before, there, after = machine(), self.now(connection), machine()
+        return min(there - before, 0.0) + max(there - after, 0.0)
+
     def number_hash(self, number: str) -> int:
         """Keyed hash of a phone number, 64 bits: tells whether two are the same and nothing else."""
         digest = hashlib.blake2b(number.encode(), key=self._hash_key, digest_size=8).digest()
