@@ -43,8 +43,9 @@ AROUND = (
     Mutation(
         "batch-mixes-days",
         "planning/planner.py",
-        "        encoded.sort(key=lambda each: each.draft.start)\n",
-        "",
+        "    encoded.sort(key=lambda each: each.draft.start)\n"
+        "    for _, of_day in groupby(encoded, key=lambda each: last_time(each.draft.start)):\n",
+        "    for _, of_day in groupby(encoded, key=lambda _: 0):\n",
         ("planning/test_planning_days.py",),
         simulated=False,
     ),

@@ -48,6 +48,7 @@ def test_with_a_worker_that_is_minutes_off_nothing_is_planned(shared: Ledger, of
 
 def test_an_sqlite_ledger_has_the_clock_of_its_machine(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     ledger = Ledger(sqlite_url(tmp_path))
+    caplog.clear()  # of what making the tables has logged
     check_clocks(ledger, LOG, machine=lambda: time.time() + 600)
     assert not caplog.records
     ledger.close()
