@@ -97,7 +97,7 @@ class NewRowsTrigger(BaseEventTrigger):  # type: ignore[misc] # Airflow's classe
 
     async def look(self) -> RowRange | None:
         """Look once; gives what is to be told. Takes ``settle`` seconds longer when that is something new."""
-        told = self._told or await self._recall()
+        told = self._told = self._told or await self._recall()
         if told is not None and not told.sure:
             if self._told_at is None:
                 return self._telling(told)
