@@ -24,8 +24,8 @@ from phonon.campaign.backfill import Backfill, BackfillMode
 from phonon.campaign.loading import BrokenCampaign, find_campaign, find_campaigns
 from phonon.campaign.model import Campaign
 from phonon.campaign.schedule import AssetSchedule, NewRowsSchedule
-from phonon.campaign.shapes import duration_words
 from phonon.contacts.writing import PLAIN_WRITING
+from phonon.duration import duration_words
 from phonon.errors import ConfigurationError
 from phonon.operators.new_rows import new_rows_asset
 from phonon.operators.steps import (

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from phonon.campaign.backfill import Backfill
-from phonon.campaign.shapes import duration_words
+from phonon.duration import duration_words
 
 NOW = datetime(2026, 11, 25, 6, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -8,7 +8,8 @@ from enum import StrEnum
 from pydantic import BaseModel, Field
 
 from phonon.campaign.parts import FIXED
-from phonon.campaign.shapes import Duration, duration_words
+from phonon.campaign.shapes import Duration
+from phonon.duration import duration_words
 
 
 class BackfillMode(StrEnum):

@@ -9,7 +9,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, Field, StrictInt, model_validator
 
 from phonon.campaign.parts import FIXED, without_repeats
-from phonon.campaign.shapes import DagId, Duration, clash, duration_text
+from phonon.campaign.shapes import DagId, Duration, clash
+from phonon.duration import duration_text
 from phonon.ledger.states import CallStatus
 from phonon.planning.rules import FollowUpRule
 

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema
 
 from phonon.campaign.model import Campaign
-from phonon.campaign.shapes import duration_text
+from phonon.duration import duration_text
 
 
 class _ForCampaigns(GenerateJsonSchema):

@@ -20,6 +20,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from phonon.campaign.read_only import READ_ONLY_CURE, why_not_read
+from phonon.duration import UNITS, duration_text
 
 CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 """A time of day, as it is written in a campaign file."""
@@ -134,31 +135,16 @@ def calendar_date(value: object) -> date:
 CalendarDate = Annotated[date, BeforeValidator(calendar_date), WithJsonSchema({"type": "string", "format": "date"})]
 
 
-_UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 _DURATION = r"[1-9][0-9]{0,6}[smhd]"
 DURATION_EXPECTED = "a length of time, like 30s, 10m, 4h or 2d"
 
 
 def _duration(value: object) -> timedelta:
-    if isinstance(value, timedelta) and value >= _UNITS["s"] and value % _UNITS["s"] == timedelta():
+    if isinstance(value, timedelta) and value >= UNITS["s"] and value % UNITS["s"] == timedelta():
         return value
     if isinstance(value, str) and re.fullmatch(_DURATION, value):
-        return int(value[:-1]) * _UNITS[value[-1]]
+        return int(value[:-1]) * UNITS[value[-1]]
     raise wrong(DURATION_EXPECTED)
-
-
-def duration_text(length: timedelta) -> str:
-    """Return a length of time as a campaign file has it, in the largest unit that is exact: ``2d``, ``90m``."""
-    name, unit = next((name, unit) for name, unit in reversed(_UNITS.items()) if length % unit == timedelta())
-    return f"{length // unit}{name}"
-
-
-def duration_words(length: timedelta) -> str:
-    """Return a length of time in words: ``2 days``, ``1 hour``."""
-    words = {"s": "second", "m": "minute", "h": "hour", "d": "day"}
-    text = duration_text(length)
-    count, word = text[:-1], words[text[-1]]
-    return f"{count} {word}" if count == "1" else f"{count} {word}s"
 
 
 Duration = Annotated[

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from phonon.api.verdict import Past
+from phonon.ledger.followed import TEST_INTERVALS
 from phonon.ledger.schema import approvals, batches, calls, decisions, intervals, plans, rejects
 from phonon.ledger.settlements import Decision
 from phonon.ledger.states import WITHOUT_CALLS, BatchState
@@ -21,9 +22,6 @@ from phonon.ledger.withdrawals import BEHIND_THE_QUERY
 
 REJECTED = "rejected"
 """How the reason of a call begins that a person has rejected."""
-
-TEST_PREFIX = "test:"
-"""Intervals of runs with test numbers, which say nothing of what is usual."""
 
 _NEVER_ACCEPTED = sorted(past for past in Past if not past.may_be_accepted)
 
@@ -109,7 +107,7 @@ def past_intervals(connection: Connection, interval_id: int, *, most: int) -> li
         .where(
             intervals.c.campaign == campaign,
             intervals.c.id != interval_id,
-            ~intervals.c.interval_key.startswith(TEST_PREFIX),
+            ~intervals.c.interval_key.startswith(TEST_INTERVALS),
             intervals.c.plan_id.is_not(None),
             batches.c.state.not_in(sorted(WITHOUT_CALLS)),
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import TaskAwaitingInput
 
 from phonon.campaign.notices import approval_notice
-from phonon.campaign.shapes import duration_text
+from phonon.duration import duration_text
 from phonon.errors import ConfigurationError
 from phonon.operators.context import person_of
 from phonon.operators.notifying import told_of

@@ -55,13 +55,14 @@ def run_of(context: Mapping[str, Any], *, dry_run: bool, limit: int | None, test
     A run with test numbers has an interval of its own: it must neither claim nor disturb the real one.
     """
     from phonon.campaign.job import Run  # noqa: PLC0415 - heavy, and this module is imported by every Dag file
+    from phonon.ledger.followed import TEST_INTERVALS  # noqa: PLC0415 - as above
 
     dag_run = context["dag_run"]
     numbers = _test_numbers(test_numbers)
     return Run(
         run_id=dag_run.run_id,
         run_type=str(getattr(dag_run.run_type, "value", dag_run.run_type)),
-        interval_key=f"test:{dag_run.run_id}" if numbers else interval_key(dag_run),
+        interval_key=f"{TEST_INTERVALS}{dag_run.run_id}" if numbers else interval_key(dag_run),
         dry_run=dry_run,
         limit=limit,
         test_numbers=numbers,

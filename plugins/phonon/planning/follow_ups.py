@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from logging import Logger
 
 from sqlalchemy import Connection
 
+from phonon.duration import duration_words
 from phonon.ledger.claims import Reject
 from phonon.ledger.followed import PastCall, RecentCalls, knows_campaign
 from phonon.ledger.states import CallStatus
 from phonon.planning.drafts import Draft
 from phonon.planning.rules import FollowUpRule, PlanningRules
-
-_UNITS = (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1)))
 
 
 class FollowUps:
@@ -72,7 +71,7 @@ def why_not(rule: FollowUpRule, start: float, calls: Sequence[PastCall]) -> str 
     since = start - rule.within.total_seconds()
     followed = [call for call in calls if call.campaign == rule.of and call.at >= since]
     if not followed:
-        return f"not called by {rule.of} in {_told(rule.within)}"
+        return f"not called by {rule.of} in {duration_words(rule.within)}"
     latest = max(followed, key=lambda call: call.at)
     if latest.status not in rule.statuses:
         return f"{latest.status} in {rule.of}"
@@ -82,18 +81,9 @@ def why_not(rule: FollowUpRule, start: float, calls: Sequence[PastCall]) -> str 
     if len(since_then) >= rule.at_most:
         return f"{len(since_then)} time{'' if len(since_then) == 1 else 's'} already"
     if start - max([latest.at, *since_then]) < rule.apart.total_seconds():
-        return f"less than {_told(rule.apart)} since the last call"
+        return f"less than {duration_words(rule.apart)} since the last call"
     return None
 
 
 def _counts(call: PastCall) -> bool:
     return call.status is not CallStatus.EXPIRED
-
-
-def _told(length: timedelta) -> str:
-    """A length of time in words, in the largest unit that is exact: ``7 days``, ``90 minutes``."""
-    name, unit = next(
-        (each for each in _UNITS if length % each[1] == timedelta()), ("second", timedelta(seconds=1))
-    )
-    count = length // unit
-    return f"{count} {name}{'' if count == 1 else 's'}"
