@@ -98,7 +98,7 @@ def _add_tasks(campaign: Campaign) -> None:
         task_id="push_results", campaign=campaign, trigger_rule="all_done", retries=3, **_RETRY
     )
     if campaign.has_gate:
-        extract >> ApproveOperator(task_id=APPROVE, campaign=campaign, retries=1, **_RETRY) >> trigger
+        extract >> ApproveOperator(task_id=APPROVE, campaign=campaign, retries=3, **_RETRY) >> trigger
     extract >> trigger >> branch
     trigger >> push
     branches: dict[str, tuple[BaseOperator, str]] = {

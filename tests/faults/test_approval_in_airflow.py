@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from faults.airflow_campaign import CONTACTS, AirflowCampaign, AirflowOffice, Databases
@@ -12,6 +14,7 @@ pytestmark = pytest.mark.xdist_group("airflow")
 
 _GATE = {"approval": {"above": 10, "wait": "10m"}}
 _ASKS = "approve"
+_READING_SECONDS = 3.0
 
 
 def asked(campaign: AirflowCampaign) -> None:
@@ -26,13 +29,16 @@ def asked(campaign: AirflowCampaign) -> None:
 
 
 def answered(campaign: AirflowCampaign, option: str) -> str:
-    """Answer, and wait for the end of the run; gives its state.
+    """Answer as slowly as a person, and wait for the end of the run; gives its state.
 
     An answer that comes while Airflow is still ending the process that asked makes it ask a second time.
     """
+    seen: dict[int, float] = {}
 
     def has_ended() -> bool:
-        if campaign.task(_ASKS)["state"] == "awaiting_input":
+        task = campaign.task(_ASKS)
+        asked_at = seen.setdefault(task["try_number"], time.monotonic())
+        if task["state"] == "awaiting_input" and time.monotonic() - asked_at > _READING_SECONDS:
             campaign.client.answer(campaign.name, campaign.run_id, _ASKS, option)
         return campaign.client.has_ended(campaign.name, campaign.run_id)
 

@@ -202,6 +202,8 @@ class DuckDBWarehouse(Warehouse):
         # What get_conn does, but for the mode, which is the hook's own for all its connections.
         connection = duckdb.connect(database, read_only=True, config=hook.get_connect_config())
         try:
+            # Of a query that takes seconds DuckDB draws a bar on the standard output of whoever runs it.
+            connection.execute("SET enable_progress_bar = false")
             hook.load_extensions(connection)
             hook.configure_secrets(connection)
         except BaseException:
