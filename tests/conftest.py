@@ -36,3 +36,9 @@ os.environ.update(
 def _remove_airflow_home() -> Iterator[None]:
     yield
     shutil.rmtree(_HOME, ignore_errors=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the real Airflow: it mostly waits, so one worker does that while the others compute."""
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
