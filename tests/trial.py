@@ -132,13 +132,13 @@ class Trial:
         finally:
             ledger.close()
 
-    def trigger(self, run_id: str = "run-1", **options: Any) -> Sent:
+    def trigger(self, run_id: str = "run-1", *, shard: int | None = None, **options: Any) -> Sent:
         ledger, settings = Ledger(self.ledger_url), self.settings
         session = requests.Session()
         session.trust_env = False
         try:
             return self.job(run_id, ledger=ledger, **options).trigger_calls(
-                settings, lambda: Transport(session, settings.urls, settings.timeout)
+                settings, lambda: Transport(session, settings.urls, settings.timeout), shard=shard
             )
         finally:
             ledger.close()

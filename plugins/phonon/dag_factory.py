@@ -92,7 +92,7 @@ def campaign_dag(campaign: Campaign) -> DAG:
 
 def _add_tasks(campaign: Campaign) -> None:
     extract = ExtractAndBatchOperator(task_id=EXTRACT_AND_BATCH, campaign=campaign, retries=1, **_RETRY)
-    trigger = TriggerCallsOperator(task_id=TRIGGER_CALLS, campaign=campaign, retries=2, **_RETRY)
+    trigger = _senders(campaign)
     branch = BranchOnResponseOperator(task_id="branch_on_response")
     push = PushResultsOperator(
         task_id="push_results", campaign=campaign, trigger_rule="all_done", retries=3, **_RETRY
@@ -118,6 +118,14 @@ def _add_tasks(campaign: Campaign) -> None:
         branch >> Label(label) >> task
     # These two fail the run, and only after its results are in the warehouse.
     push >> [branches[TOP_UP][0], branches[FIX_CONFIGURATION][0]]
+
+
+def _senders(campaign: Campaign) -> Any:
+    """The task that sends; with several shards it is mapped over them."""
+    arguments: dict[str, Any] = {"task_id": TRIGGER_CALLS, "campaign": campaign, "retries": 2, **_RETRY}
+    if campaign.shards == 1:
+        return TriggerCallsOperator(**arguments)
+    return TriggerCallsOperator.partial(**arguments).expand(shard=list(range(campaign.shards)))
 
 
 def _schedule(campaign: Campaign) -> Any:

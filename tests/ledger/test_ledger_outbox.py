@@ -23,8 +23,19 @@ from ledger.promises import (
 from phonon.api.request import freeze_objects, thaw
 from phonon.api.verdict import Past
 from phonon.errors import LedgerError
-from phonon.ledger.outbox import Answered, Batch, Child, Outcome, erase_settled, freeze_anew, next_due, recover
+from phonon.ledger.outbox import (
+    Answered,
+    Batch,
+    Child,
+    Outcome,
+    candidates,
+    erase_settled,
+    freeze_anew,
+    next_due,
+    recover,
+)
 from phonon.ledger.schema import batches, calls, sends
+from phonon.ledger.shares import Share
 from phonon.ledger.states import BatchState
 from phonon.ledger.store import Ledger
 from postgres_server import PostgresDatabase
@@ -206,6 +217,17 @@ def test_two_that_take_the_same_batches_in_opposite_orders_do_not_block_each_oth
         taken = list(pool.map(take_in, [found, found[::-1]]))
     ledger.close()
     assert sorted(taken) == [0, 2]
+
+
+def test_senders_of_all_shares_change_batches_in_one_order(ledger: Ledger) -> None:
+    interval = plan_batches(ledger, [1] * 6)
+    with ledger.transaction(read_only=True) as connection:
+        got = [
+            [each.id for each in candidates(connection, interval, now=NOON, most=5, share=Share(part, 2))]
+            for part in (0, 1)
+        ]
+    assert all(len(ids) == 5 and ids == sorted(ids) for ids in got)
+    assert got[0] != got[1]
 
 
 def _child(objects: list[dict[str, object]]) -> Child:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +53,16 @@ def plan_of(ledger: Ledger, statement: str, parameters: Any) -> str:
 
 @pytest.fixture
 def asked(tmp_path: Path, ledger_url: URL) -> dict[str, Any]:
-    """What is asked during two runs, in which batches are refused, cut, held and taken up."""
+    """What is asked during two runs, in which batches are refused, cut, held and taken up, and by a shard."""
     with running(Settings(bulk_per_minute=60_000, realtime_per_minute=60_000)) as phonon, statements() as seen:
         trial = Trial(tmp_path, phonon, ledger_url, extra={"bulk_per_minute": 60_000})
         phonon.inject(Fault(Kind.CODE, code=205, times=2))
         trial.run()
         trial.run("run-2")
+        keys = {"shards": 2, "limits": {"per_number": None}}
+        sharded = replace(trial, keys=keys, interval_key="2026-11-25T03:30:00+00:00")
+        sharded.extract("run-3")
+        sharded.trigger("run-3", shard=1)
     return seen
 
 

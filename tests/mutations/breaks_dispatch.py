@@ -9,6 +9,7 @@ _SETTLEMENT = "dispatch/test_dispatch_settlement.py"
 _STOPPING = "dispatch/test_dispatch_stopping.py"
 _RUNS = "dispatch/test_dispatch_whole_runs.py"
 _LOST = "faults/test_answers_lost.py"
+_SHARDS = "concurrency/test_shards_of_a_run.py"
 
 DISPATCH = (
     Mutation(
@@ -34,6 +35,20 @@ DISPATCH = (
         "(1 if self._alone else self._rules.max_in_flight)",
         "self._rules.max_in_flight",
         (f"{_RUNS}::test_the_first_batch_goes_alone",),
+    ),
+    Mutation(
+        "shards-do-not-wait-for-the-first-batch",
+        "dispatch/dispatcher.py",
+        "return now + WAIT_SECONDS if are_sending else None",
+        "return now + WAIT_SECONDS if are_sending and self._unclear else None",
+        (_SHARDS,),
+    ),
+    Mutation(
+        "refusal-of-another-shard-does-not-stop",
+        "dispatch/dispatcher.py",
+        "        if answers.refusal is not None:\n",
+        "        if answers.refusal is not None and self._unclear:\n",
+        (_SHARDS,),
     ),
     Mutation(
         "refusal-of-the-account-does-not-stop",

@@ -31,6 +31,7 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"limits": {"max_cals": 5}}, ["limits.max_cals: There is no key 'max_cals'", "Did you mean 'max_calls'?"]),
     ({"suppress": "DELETE FROM people"}, ["suppress: ", "SQL with a SELECT"]),
     ({"schedule": "@daily"}, ["schedule: is the Dag's", "DAG()"]),
+    ({"shards": 4}, ["shards: is for campaign files", "leave it out"]),
     ({"limit": 0}, ["limit: Expected a whole number of 1 or more", "0"]),
     ({"limit": "5"}, ["limit: Expected a whole number of 1 or more", "'5'"]),
     ({"dry_run": "false"}, ["dry_run: Expected True or False; found a str"]),

@@ -22,6 +22,7 @@ from phonon.ledger.budget import RateLimit
 from phonon.ledger.claims import find_interval
 from phonon.ledger.pauses import EVERYTHING, pause, resume
 from phonon.ledger.report import open_calls
+from phonon.ledger.shares import Share
 from phonon.ledger.store import Ledger
 from phonon.planning.planner import Planner
 from phonon.planning.rules import PlanningRules
@@ -145,10 +146,19 @@ class Story:
         if rng.random() < 0.2:  # the query returns somebody new by now
             contacts.append(f"{campaign.name}-{key}-{len(contacts)}")
         run_id = rng.choice(("run-1", "run-2", f"run-{len(self._processes)}"))
+        shards = rng.choice((1, 1, 1, 1, 1, 1, 2, 3))
+        for part in range(shards):
+            self._start_sender(campaign, key, run_id, Share(part, shards))
+
+    def _start_sender(self, campaign: Campaign, key: str, run_id: str, share: Share) -> None:
+        contacts = list(campaign.contacts[key])
         process = SimulatedProcess(self.timeline, f"P{len(self._processes)}", self._ledger, self._weather)
         self._processes.append(process)
-        self.timeline.tell(f"{process.name} starts: {campaign.name} {key} {run_id} {len(contacts)} contacts")
-        process.start(lambda: self._run(process, campaign, key, run_id, list(contacts), self._security_ids[0]))
+        self.timeline.tell(
+            f"{process.name} starts: {campaign.name} {key} {run_id} {len(contacts)} contacts, "
+            f"shard {share.part + 1} of {share.of}"
+        )
+        process.start(lambda: self._run(process, campaign, key, run_id, contacts, self._security_ids[0], share))
 
     def _run(
         self,
@@ -158,6 +168,7 @@ class Story:
         run_id: str,
         contacts: list[str],
         security_id: str,
+        share: Share,
     ) -> None:
         """What the tasks of one run do, in one process."""
         limit = self._limit
@@ -169,7 +180,7 @@ class Story:
             planner = Planner(process.ledger, rules, columns, run_id=run_id, log=_LOG)
             interval_id = planner.plan(key, _chunks(contacts)).interval_id
             campaign.planned[key] = max(contacts, campaign.planned.get(key, []), key=len)
-            self._send(process, campaign, interval_id, run_id, security_id, limit)
+            self._send(process, campaign, interval_id, run_id, security_id, limit, share)
         except (LedgerError, Interrupted) as error:
             self.timeline.tell(f"{process.name} fails: {error!r}")
             self.happened[type(error).__name__] += 1
@@ -182,6 +193,7 @@ class Story:
         run_id: str,
         security_id: str,
         limit: int,
+        share: Share,
     ) -> None:
         account = self._ledger.account(security_id)
         rules = SendingRules(
@@ -204,6 +216,7 @@ class Story:
             security_id=security_id,
             run_id=run_id,
             log=_LOG,
+            share=share,
             ending=process.ending,
         )
         stopped = dispatcher.send(interval_id, Progress(_LOG, 0, None))

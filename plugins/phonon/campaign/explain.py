@@ -101,11 +101,14 @@ def _expected(detail: ErrorDetails, location: Location) -> tuple[str, tuple[str,
     if kind == "enum":
         choices = tuple(re.findall("'([^']*)'", context["expected"]))
         return f"one of {', '.join(choices)}", choices
-    limit = context.get("min_length", context.get("max_length", context.get("ge", context.get("gt"))))
+    limit = next(
+        (context[each] for each in ("min_length", "max_length", "ge", "gt", "le") if each in context), None
+    )
     words = {
         "string_type": "text",
         "int_type": "a whole number",
         "greater_than_equal": f"a whole number of {limit} or more",
+        "less_than_equal": f"a whole number of {limit} or less",
         "greater_than": f"a whole number above {limit}",
         "tuple_type": f"a list, like [{'mon, tue' if 'days' in location else 'mobile'}]",
         "too_short": f"a list of at least {limit}",

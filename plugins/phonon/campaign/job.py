@@ -35,6 +35,7 @@ from phonon.ledger.outbox import erase_settled
 from phonon.ledger.report import HeldBatch, Totals, held_batches, open_calls, result_rows, run_figures, totals
 from phonon.ledger.retention import KEEP_NUMBERS_DAYS, note_look_back
 from phonon.ledger.settlements import Decision
+from phonon.ledger.shares import WHOLE, Share
 from phonon.ledger.states import CallStatus
 from phonon.ledger.store import Ledger
 from phonon.ledger.withdrawals import DO_NOT_CALL, Withdrawal, withdraw_listed
@@ -75,6 +76,8 @@ class Sent:
     totals: Totals
     held: list[HeldBatch]
     stopped: Stopped | None
+    as_of: datetime
+    """When that was, by the clock that all senders of the ledger share."""
 
     @property
     def pending(self) -> int:
@@ -219,10 +222,16 @@ class CampaignJob:
             return find_interval(connection, self._campaign.name, self._run.interval_key)
 
     def trigger_calls(
-        self, settings: ConnectionSettings, make_transport: Callable[[], Transport], ending: Ending | None = None
+        self,
+        settings: ConnectionSettings,
+        make_transport: Callable[[], Transport],
+        ending: Ending | None = None,
+        *,
+        shard: int | None = None,
     ) -> Sent:
         """Send what may be sent of the interval, until ``ending`` says that the process is to end.
 
+        :param shard: which of the campaign's shards this is, counted from 0; None for the only sender.
         :raises ApprovalNeededError: before anything is sent, if a person has to approve it and has not.
         :raises RejectedError: if a person has rejected it.
         """
@@ -238,10 +247,11 @@ class CampaignJob:
         if self._run.dry_run:
             self._log.info("Nothing is sent: %s", self._run.dry_run_reason)
         elif waiting:
-            stopped = self._send(settings, make_transport(), interval_id, waiting, ending)
+            share = WHOLE if shard is None else Share(shard, self._campaign.shards)
+            stopped = self._send(settings, make_transport(), interval_id, waiting, ending, share)
         with self._ledger.transaction(read_only=True) as connection:
             now = datetime.fromtimestamp(self._ledger.now(connection), UTC)
-            sent = Sent(totals(connection, interval_id), held_batches(connection, interval_id), stopped)
+            sent = Sent(totals(connection, interval_id), held_batches(connection, interval_id), stopped, now)
         if sent.pending and sent.stopped is None and not self._run.dry_run:
             opens = next_window(self._campaign.calling_window, now)
             self._log.warning(
@@ -259,6 +269,7 @@ class CampaignJob:
         interval_id: int,
         waiting: int,
         ending: Ending | None,
+        share: Share,
     ) -> Stopped | None:
         account = self._ledger.account(settings.security_id)
         limits = {
@@ -281,9 +292,10 @@ class CampaignJob:
             security_id=settings.security_id,
             run_id=self._run.run_id,
             log=self._log,
+            share=share,
             ending=ending,
         )
-        return dispatcher.send(interval_id, Progress(self._log, waiting, per_minute))
+        return dispatcher.send(interval_id, Progress(self._log, waiting if share == WHOLE else None, per_minute))
 
     def push_results(self, outcome: str) -> Pushed:
         """Replace the interval's rows in the results table, and the run's row in the table of runs."""

@@ -11,6 +11,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     PrivateAttr,
+    StrictInt,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -48,6 +49,9 @@ RUNS_TABLE = "phonon_campaign_runs"
 
 MOST_NUMBERS = 10
 """Columns of numbers; as many as the vendor's own file upload takes."""
+
+MOST_SHARDS = 16
+"""Senders of one run. Each is a task instance, has a place on a worker while the run sends, and asks the ledger."""
 
 
 class Campaign(BaseModel):
@@ -190,6 +194,16 @@ class Campaign(BaseModel):
             ]
         ],
     )
+    shards: StrictInt = Field(
+        default=1,
+        ge=1,
+        le=MOST_SHARDS,
+        description=(
+            "How many task instances send the calls of one run at once, on as many workers as there are. They "
+            "share the limit of the account, so more of them help only where one does not reach it."
+        ),
+        examples=[1, 4],
+    )
     results_table: TableName = Field(
         default="phonon_call_results",
         description="The table of the warehouse that results are written to, with its schema if it needs one.",
@@ -260,10 +274,17 @@ class Campaign(BaseModel):
             raise clash(f"{RUNS_TABLE} is the table of runs; results need a table of their own.")
         return table
 
+    def __str__(self) -> str:
+        """Its name: what Airflow stores of it as an argument of a mapped task, and nothing of its queries."""
+        return self.name
+
     @property
     def has_gate(self) -> bool:
-        """Whether the file has ``approval``, for which the Dag has a task. Without, only the unusual is asked."""
-        return "approval" in self.model_fields_set and self.approval is not None
+        """Whether the Dag has a task that asks: for ``approval`` in the file, or before several senders.
+
+        Without, only the unusual is asked, by the one task that sends.
+        """
+        return self.approval is not None and ("approval" in self.model_fields_set or self.shards > 1)
 
     @property
     def calling_window(self) -> CallingWindow:

@@ -15,6 +15,7 @@ from phonon.api.transport import Exchange
 from phonon.api.verdict import Kind
 from phonon.dispatch.admission import Admission, Go, Leave, Move, admit
 from phonon.dispatch.flights import Flights
+from phonon.dispatch.others import WAIT_SECONDS, Others
 from phonon.dispatch.points import Point, reached
 from phonon.dispatch.process import Ending
 from phonon.dispatch.progress import Progress
@@ -35,6 +36,7 @@ from phonon.ledger.outbox import (
     take,
 )
 from phonon.ledger.pauses import pause_of
+from phonon.ledger.shares import WHOLE, Answers, Share
 from phonon.ledger.states import BatchState
 from phonon.ledger.store import Ledger
 
@@ -66,6 +68,7 @@ class Stopped:
 class Dispatcher:
     """Sends the open batches of one interval. Made for one run, used once, by one thread.
 
+    :param share: of a run with several senders, the batches that this one takes first.
     :param ending: set, by any thread or signal handler, to have ``send`` finish what is in flight and return.
     """
 
@@ -78,6 +81,7 @@ class Dispatcher:
         security_id: str,
         run_id: str,
         log: Logger,
+        share: Share = WHOLE,
         ending: Ending | None = None,
     ) -> None:
         self._ledger = ledger
@@ -87,6 +91,9 @@ class Dispatcher:
         self._process = flights.process
         self._sender = Sender(run_id, self._process.owner(), flights.lease_seconds)
         self._log = log
+        self._share = share
+        account = next(iter(rules.limits.values())).account
+        self._others = Others(self._process, share, account, look_seconds=rules.look_seconds)
         self._ending = ending or Ending()
         self._stopped: Stopped | None = None
         self._left: list[int] = []
@@ -119,6 +126,8 @@ class Dispatcher:
             self._stop(Stopped(Stop.ENDED, "the task was told to end"))
             self._drain(progress)
             return False
+        if self._others.are_due:
+            self._listen(interval_id)
         wait_until = self._launch(interval_id, progress) if self._stopped is None else None
         if len(self._flights):
             self._land(progress, timeout=self._rules.look_seconds)
@@ -133,6 +142,28 @@ class Dispatcher:
         pause = max(due, wait_until or 0.0, self._quiet_until) - now
         self._process.sleep(min(max(pause, 0.0), self._rules.look_seconds))
         return True
+
+    def _listen(self, interval_id: int) -> None:
+        """Ask the ledger what the other senders of the interval were answered."""
+        with self._ledger.transaction(read_only=True) as connection:
+            self._heed(self._others.answers(connection, interval_id, self._ledger.now(connection)))
+
+    def _wait_for_others(self, connection: Connection, interval_id: int, now: float) -> float | None:
+        """When a sender that has to go alone looks again; None if nothing keeps it from sending."""
+        if not self._alone or not self._others.exist:
+            return None
+        are_sending = self._others.are_sending(connection, interval_id, now)
+        self._heed(self._others.answers(connection, interval_id, now))
+        if self._stopped is not None or not self._alone:
+            return now
+        return now + WAIT_SECONDS if are_sending else None
+
+    def _heed(self, answers: Answers) -> None:
+        """Learn from an answer to another sender as from one's own."""
+        if answers.refusal is not None:
+            self._stop(_stopped_by(answers.refusal.kind, answers.refusal.reason, answers.refusal.code))
+        elif answers.any_good:
+            self._alone = False
 
     def _drain(self, progress: Progress) -> None:
         """Record what is in flight, which is given some time for its answers and is then cut off."""
@@ -158,7 +189,12 @@ class Dispatcher:
             now = self._ledger.now(connection)
             if free <= 0 or now < self._quiet_until:
                 return None
-            found = candidates(connection, interval_id, now=now, most=free, without=self._left)
+            # While one goes alone all senders look at the same one, of which only one of them can have it.
+            share = WHOLE if self._alone else self._share
+            found = candidates(connection, interval_id, now=now, most=free, without=self._left, share=share)
+            look_again = self._wait_for_others(connection, interval_id, now) if found else None
+            if look_again is not None:
+                return look_again
         if not found and len(self._flights):
             return None
         bodies = {batch.id: self._body(batch) for batch in found}
@@ -206,8 +242,8 @@ class Dispatcher:
                 case Move(_, frozen, starts_at, not_after):
                     freeze_anew(connection, batch, frozen, starts_at=starts_at, not_after=not_after)
                 case Outcome() as outcome:
-                    record(connection, [outcome], run_id=self._sender.run_id, now=now)
-                    progress.add(outcome)
+                    if not record(connection, [outcome], run_id=self._sender.run_id, now=now):
+                        progress.add(outcome)
 
     def _take(
         self, connection: Connection, admissions: Sequence[Admission], now: float
@@ -264,16 +300,15 @@ class Dispatcher:
             if kind is Kind.THROTTLED:
                 self._log.warning("Batch %d was above Phonon's limit: sending slower", outcome.batch.id)
             elif kind.stops:
-                stop = Stop.TOP_UP if kind is Kind.TOP_UP else Stop.FIX_CONFIGURATION
                 code = outcome.answered.code if outcome.answered else None
-                self._stop(Stopped(stop, outcome.reason or "", code))
+                self._stop(_stopped_by(kind, outcome.reason or "", code))
             elif kind in {Kind.ACCEPTED, Kind.ACCEPTED_EARLIER, Kind.PARTIAL}:
                 self._alone, self._unclear = False, 0
             elif kind is not Kind.SPLIT:
-                self._note_unclear(outcome)
+                self._note_unclear(outcome, now)
 
     def _note_unreachable(self, outcome: Outcome, now: float) -> None:
-        self._alone = True
+        self._go_alone(now)
         if now < self._quiet_until:
             return  # in flight together with the one that was counted
         self._unreachable += 1
@@ -282,16 +317,21 @@ class Dispatcher:
         if self._unreachable >= self._rules.max_unreachable:
             self._stop(Stopped(Stop.UNREACHABLE, outcome.reason or ""))
 
-    def _note_unclear(self, outcome: Outcome) -> None:
+    def _note_unclear(self, outcome: Outcome, now: float) -> None:
         self._log.warning("Batch %d is %s: %s", outcome.batch.id, outcome.state, outcome.reason)
         if outcome.state not in {BatchState.HELD, BatchState.REFUSED}:
             return
         self._unclear += 1
         # Most of them were in flight together; only one after another is a sign to stop.
         if self._unclear >= self._rules.max_in_flight and not self._alone:
-            self._alone, self._unclear = True, 0
+            self._go_alone(now)
+            self._unclear = 0
         if self._alone and self._unclear >= self._rules.max_unclear:
             self._stop(Stopped(Stop.UNCLEAR, outcome.reason or ""))
+
+    def _go_alone(self, now: float) -> None:
+        self._alone = True
+        self._others.forget(now)
 
     def _stop(self, stopped: Stopped) -> None:
         if self._stopped is None:
@@ -305,3 +345,7 @@ class Dispatcher:
                 outcome.batch.id,
                 outcome.reason,
             )
+
+
+def _stopped_by(kind: Kind, reason: str, code: int | None) -> Stopped:
+    return Stopped(Stop.TOP_UP if kind is Kind.TOP_UP else Stop.FIX_CONFIGURATION, reason, code)

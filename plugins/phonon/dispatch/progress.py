@@ -18,8 +18,8 @@ class Progress:
     """Counts of calls by what became of them in this sender, for its log."""
 
     log: Logger
-    waiting: int
-    """Calls that were open when the sender started."""
+    waiting: int | None
+    """Calls that were open when the sender started; None if others send them too, and what is left is not known."""
     per_minute: int | None
     """Calls a minute that the limit allows; None when the limit counts requests."""
     sent: int = 0
@@ -43,15 +43,15 @@ class Progress:
             return
         self._told = time.monotonic()
         accepted = self.by_state[BatchState.ACCEPTED] + self.by_state[BatchState.ACCEPTED_EARLIER]
-        left = max(0, self.waiting - self._settled())
+        left = None if self.waiting is None else max(0, self.waiting - self._settled())
         seconds = max(self._told - self._started, 0.001)
         self.log.info(
-            "sent %d, accepted %d, refused %d, held %d, left %d calls; %.0f calls/s%s",
+            "sent %d, accepted %d, refused %d, held %d%s calls; %.0f calls/s%s",
             self.sent,
             accepted,
             self.by_state[BatchState.REFUSED],
             self.by_state[BatchState.HELD],
-            left,
+            "" if left is None else f", left {left}",
             self.sent / seconds,
             f"; at least {left / self.per_minute:.1f} min left at the limit" if self.per_minute and left else "",
         )

@@ -24,6 +24,7 @@ from phonon.ledger.claims import frozen_columns
 from phonon.ledger.members import as_parameter, integers_named, text_members
 from phonon.ledger.owner import is_certainly_dead
 from phonon.ledger.schema import batches, calls, sends
+from phonon.ledger.shares import WHOLE, Share
 from phonon.ledger.states import SETTLED, BatchState
 
 _SENDABLE = (BatchState.PENDING, BatchState.UNKNOWN)
@@ -119,17 +120,32 @@ class Answered:
 
 
 def candidates(
-    connection: Connection, interval_id: int, *, now: float, most: int, without: Sequence[int] = ()
+    connection: Connection,
+    interval_id: int,
+    *,
+    now: float,
+    most: int,
+    without: Sequence[int] = (),
+    share: Share = WHOLE,
 ) -> list[Batch]:
-    """The next batches that may be sent, oldest first."""
+    """The next batches that may be sent, in the order of their ids.
+
+    They are the oldest of the sender's share. When few of those are left, it gets the newest of other shares too:
+    their own senders, which begin at the other end, are met as late as can be. In one order, because whoever
+    changes batches locks them one by one: two senders with different orders would block each other for ever.
+    """
     parameters = {
         "interval": interval_id,
         "now": now,
-        "most": most,
         "without": as_parameter(connection, without),
+        "part": share.part,
+        "of": share.of,
     }
-    found = connection.execute(_candidates(connection.dialect.name), parameters)
-    return [read_batch(row) for row in found]
+    dialect = connection.dialect.name
+    rows = list(connection.execute(_candidates(dialect), {**parameters, "most": most}))
+    if share.of > 1 and len(rows) < most:
+        rows += connection.execute(_candidates_of_others(dialect), {**parameters, "most": most - len(rows)})
+    return [read_batch(row) for row in sorted(rows, key=lambda row: row.id)]
 
 
 def next_due(connection: Connection, interval_id: int, *, without: Sequence[int] = ()) -> float | None:
@@ -388,6 +404,7 @@ def read_batch(row: Row[Any]) -> Batch:
 
 
 # Statements made once: to build one takes the ledger longer than to carry it out.
+_IS_MINE = bindparam("part") == batches.c.id % bindparam("of")
 _KNOWN = (batches.c.id == bindparam("known_id"), batches.c.fence == bindparam("known_fence"))
 _TAKE = update(batches).where(*_KNOWN, batches.c.state.in_(_SENDABLE))
 _RECORD = update(batches).where(*_KNOWN)
@@ -402,6 +419,15 @@ _BEING_SENT = (
 
 @cache
 def _candidates(dialect: str) -> Select[Any]:
+    return _sendable(dialect).where(_IS_MINE).order_by(batches.c.id)
+
+
+@cache
+def _candidates_of_others(dialect: str) -> Select[Any]:
+    return _sendable(dialect).where(~_IS_MINE).order_by(batches.c.id.desc())
+
+
+def _sendable(dialect: str) -> Select[Any]:
     return (
         select(batches)
         .where(
@@ -410,7 +436,6 @@ def _candidates(dialect: str) -> Select[Any]:
             batches.c.not_before <= bindparam("now"),
             batches.c.id.not_in(integers_named(dialect, "without")),
         )
-        .order_by(batches.c.id)
         .limit(bindparam("most"))
     )
 

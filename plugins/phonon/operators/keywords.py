@@ -22,6 +22,10 @@ AIRFLOWS_OWN = frozenset(signature(BaseOperator.__init__).parameters) - {"self",
 """Keyword arguments that every operator takes."""
 
 _OF_THE_DAG = frozenset({"schedule", "description"})
+_OF_A_FILE = {
+    "shards": "is for campaign files, whose Dag has a task of its own that sends. This operator is one task, which "
+    "sends alone; leave it out"
+}
 _CAMPAIGN_KEYS = frozenset(Campaign.model_fields)
 _NOWHERE = Mark("", 0, 0, 0, None, 0)
 
@@ -35,8 +39,9 @@ def campaign_of(keys: Mapping[str, Any], *, task_id: str, problems: Iterable[str
     """
     found = list(problems)
     found += [f"{key}: is the Dag's; give it to DAG() or @dag." for key in sorted(_OF_THE_DAG & keys.keys())]
+    found += [f"{key}: {said}." for key, said in _OF_A_FILE.items() if key in keys]
     campaign = None
-    content = {key: value for key, value in keys.items() if key not in _OF_THE_DAG}
+    content = {key: value for key, value in keys.items() if key not in _OF_THE_DAG | _OF_A_FILE.keys()}
     try:
         campaign = Campaign.model_validate(content)
     except ValidationError as error:

@@ -111,14 +111,17 @@ class CampaignOperator(BaseOperator):  # type: ignore[misc] # Airflow's classes 
             DECISION: told_decision(run, planned),
         }
 
-    def trigger_calls(self, run: Run) -> dict[str, Any]:
-        """Send the calls of the interval; gives ids and counts, and why sending stopped if it did."""
+    def trigger_calls(self, run: Run, *, shard: int | None = None) -> dict[str, Any]:
+        """Send the calls of the interval; gives ids and counts, and why sending stopped if it did.
+
+        :param shard: which of the campaign's senders this is, counted from 0; None for the only one.
+        """
         from phonon.campaign.job import stop_message  # noqa: PLC0415 - as above
         from phonon.hooks.phonon import PhononHook  # noqa: PLC0415 - as above
 
         hook = PhononHook(self.campaign.phonon_conn_id)
         with self.job(run, warehouse=False) as job:
-            sent = job.trigger_calls(hook.settings, hook.transport, self._ending)
+            sent = job.trigger_calls(hook.settings, hook.transport, self._ending, shard=shard)
         message = stop_message(sent, self.campaign, hook.settings.urls, task_id=self.task_id)
         if sent.stopped is not None and sent.stopped.stop.value == PAUSED:
             raise PausedError(message)
@@ -199,12 +202,23 @@ class ApproveOperator(CampaignOperator):
 
 
 class TriggerCallsOperator(CampaignOperator):
-    """Send the planned calls of a run's interval, those that an earlier run left among them."""
+    """Send the planned calls of a run's interval, those that an earlier run left among them.
+
+    :param shard: which of the campaign's senders this is, counted from 0, where the task is mapped over them.
+    """
+
+    def __init__(self, *, campaign: Campaign, shard: int | None = None, **kwargs: Any) -> None:
+        super().__init__(campaign=campaign, **kwargs)
+        self.shard = shard
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Send; the XCom holds ids and counts. Parks if a person has to approve what nobody was asked about."""
         with airflow_errors():
-            return self.send(context, self.run_of(context))
+            run = self.run_of(context)
+            if self.shard is not None:
+                # All shards would ask. For them the task before has asked.
+                return self.trigger_calls(run, shard=self.shard)
+            return self.send(context, run)
 
     def answered(self, context: Mapping[str, Any], claimed: int, event: Mapping[str, Any]) -> dict[str, Any]:
         """Go on with a person's answer; fails if it is no."""
@@ -222,7 +236,7 @@ class PushResultsOperator(CampaignOperator):
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, int]:
         """Push; the counts by status are the XCom and the asset's extra."""
-        summary = context["ti"].xcom_pull(task_ids=TRIGGER_CALLS) or {}
+        summary = summary_of(context["ti"], senders=self.campaign.shards)
         with airflow_errors():
             run = self.run_of(context)
         with self.telling_of_failure(context, run), airflow_errors():
@@ -243,7 +257,7 @@ class BranchOnResponseOperator(BaseBranchOperator):  # type: ignore[misc] # as a
 
     def choose_branch(self, context: Mapping[str, Any]) -> list[str]:
         """Every branch that has calls, and ``accepted`` when there was nothing to send."""
-        return branches_of(context["ti"].xcom_pull(task_ids=TRIGGER_CALLS))
+        return branches_of(summary_of(context["ti"]))
 
 
 class ReviewOperator(CampaignOperator):
@@ -251,7 +265,7 @@ class ReviewOperator(CampaignOperator):
 
     def execute(self, context: Mapping[str, Any]) -> None:
         """Log the counts, and the batches that are held."""
-        summary = context["ti"].xcom_pull(task_ids=TRIGGER_CALLS)
+        summary = summary_of(context["ti"])
         self.log.info("Calls by status: %s", _listed(summary["by_status"]))
         self.log.info("Calls by response code: %s", _listed(summary["by_code"]))
         if self.task_id == REVIEW_HELD:
@@ -272,9 +286,27 @@ class StopOperator(CampaignOperator):
 
     def execute(self, context: Mapping[str, Any]) -> None:
         """Tell people and fail, with what to do."""
-        summary = context["ti"].xcom_pull(task_ids=TRIGGER_CALLS)
+        summary = summary_of(context["ti"])
         self.announce(context, stopped_notice(told_of(self.campaign, self.run_of(context)), summary))
         raise AirflowFailException(summary["message"])
+
+
+def summary_of(ti: Any, *, senders: int = 1) -> dict[str, Any]:
+    """What ``trigger_calls`` reported; empty if fewer than so many senders did.
+
+    Of several senders each reports on the whole interval, as it found it at its own end: the last one is right.
+    Why they stopped is said by the last of those that did, unless nothing was left for it to keep from being sent.
+    """
+    found = ti.xcom_pull(task_ids=TRIGGER_CALLS) or []
+    reports = sorted([found] if isinstance(found, Mapping) else found, key=lambda report: str(report["as_of"]))
+    if len(reports) < senders:
+        return {}
+    last = reports[-1]
+    stopped = [report for report in reports if report["stop"]]
+    # After a top-up it is enough to clear one of them: it sends what all have left, and reports last.
+    if not stopped or not any(last["by_status"].get(status) for status in ("pending", "held")):
+        return dict(last)
+    return dict(last) | {key: stopped[-1][key] for key in ("stop", "message")}
 
 
 def branches_of(summary: Mapping[str, Any]) -> list[str]:
@@ -314,6 +346,7 @@ def _summary(campaign: str, run: Run, sent: Sent, message: str) -> dict[str, Any
     return {
         "campaign": campaign,
         "interval_key": run.interval_key,
+        "as_of": sent.as_of.isoformat(timespec="microseconds"),
         "by_status": {status.value: count for status, count in sent.totals.by_status.items() if count},
         "by_code": {str(code): count for code, count in sent.totals.by_code.items()},
         "stop": sent.stopped.stop.value if sent.stopped else None,

@@ -74,7 +74,8 @@ class ApprovalNeededError(ConfigurationError):
         self.question = question
         super().__init__(
             f"{question.why} Nothing was sent. Approve in the Airflow UI (Browse > Required Actions), for which "
-            "clear the task of the campaign's run; or start a run with the parameter approve."
+            "clear the task approve of the campaign's run, or the one that sends where there is none; or start a "
+            "run with the parameter approve."
         )
 
 
