@@ -109,11 +109,18 @@ class AirflowClient:
         found = self._ask("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
         return {task["task_id"]: task for task in found}
 
-    def mark_failed(self, dag_id: str, run_id: str, task_id: str) -> None:
-        """Mark a task instance as failed, whatever it is doing."""
-        self._ask("PATCH", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}", {"new_state": "failed"})
+    def mapped_tasks(self, dag_id: str, run_id: str, task_id: str) -> list[Mapping[str, Any]]:
+        """The instances of a mapped task, in their order; one if it is not mapped."""
+        found = self._ask("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
+        own = [task for task in found if task["task_id"] == task_id]
+        return sorted(own, key=lambda task: int(task["map_index"]))
 
-    def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
+    def mark_failed(self, dag_id: str, run_id: str, task_id: str, map_index: int | None = None) -> None:
+        """Mark a task instance as failed, whatever it is doing."""
+        instance = task_id if map_index is None else f"{task_id}/{map_index}"
+        self._ask("PATCH", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{instance}", {"new_state": "failed"})
+
+    def clear(self, dag_id: str, run_id: str, task_id: str, map_index: int | None = None) -> None:
         """Clear a task instance and those after it."""
         self._ask(
             "POST",
@@ -121,7 +128,7 @@ class AirflowClient:
             {
                 "dry_run": False,
                 "dag_run_id": run_id,
-                "task_ids": [task_id],
+                "task_ids": [task_id if map_index is None else [task_id, map_index]],
                 "only_failed": False,
                 "include_downstream": True,
                 "reset_dag_runs": True,
