@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
 from airflow.dag_processing.dagbag import DagBag
 
 from demo.world import PROJECT
@@ -63,6 +65,17 @@ def dag_named(dag_id: str) -> Any:
     bag = DagBag(str(PROJECT / "dags"))
     assert not bag.import_errors
     return bag.dags[dag_id]
+
+
+def dag_of_file(folder: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The one Dag of a file that is written into a new folder below ``folder``, which Airflow is told of."""
+    dags = folder / "dags"
+    dags.mkdir()
+    (dags / "own.py").write_text(text, encoding="utf-8")
+    bundle = {"classpath": "airflow.dag_processing.bundles.local.LocalDagBundle", "kwargs": {"path": str(dags)}}
+    monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps([{"name": "own", **bundle}]))
+    (dag,) = DagBag(str(dags)).dags.values()
+    return dag
 
 
 def states(run: Any) -> dict[str, str]:

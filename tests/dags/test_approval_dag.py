@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from threading import Thread
-from time import monotonic, sleep
 from typing import Any
 
 import duckdb
 import pytest
-from airflow.models.hitl import HITLDetail
-from airflow.models.taskinstance import TaskInstance
-from airflow.models.trigger import handle_event_submit
-from airflow.triggers.base import TriggerEvent
-from airflow.utils.session import create_session
-from airflow.utils.state import TaskInstanceState
 from sqlalchemy import select
 
-from dag_world import DagWorld, dag_named, states
+from answering import answer
+from dag_world import DagWorld, dag_named, dag_of_file, states
 from ledger.promises import new_batch
 from phonon.ledger.claims import add_batch, begin_plan, finish_plan
+from phonon.ledger.schema import decisions
 from phonon.ledger.store import Ledger
 from trial import leaks, sqlite_url
 
@@ -45,29 +41,6 @@ def campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
         (folder / "gate.yaml").write_text(_CAMPAIGN + more)
 
     return write
-
-
-def answer(option: str) -> list[str]:
-    """Answer the next question as the API does, from another thread; gives what was asked."""
-    asked: list[str] = []
-
-    def wait_and_answer() -> None:
-        end = monotonic() + 120
-        while not asked and monotonic() < end:
-            sleep(0.2)
-            with create_session() as session:
-                waiting = select(TaskInstance).where(TaskInstance.state == TaskInstanceState.AWAITING_INPUT)
-                task = session.scalars(waiting).first()
-                detail = session.get(HITLDetail, task.id) if task is not None else None
-                if task is None or detail is None:
-                    continue
-                detail.chosen_options, detail.responded_by = [option], {"id": "1", "name": "meera"}
-                event = TriggerEvent(detail.as_resume_event_payload())
-                handle_event_submit(event, task_instance=task, session=session)
-                asked.append(f"{task.task_id}: {detail.subject}\n{detail.body}")
-
-    Thread(target=wait_and_answer, daemon=True).start()
-    return asked
 
 
 def unusual(world: DagWorld) -> None:
@@ -114,11 +87,15 @@ def test_nobody_is_asked_below_the_count_with_the_parameter_or_in_a_dry_run(
 
 @pytest.mark.parametrize(("option", "state"), [("Approve", "success"), ("Reject", "failed")])
 def test_ten_times_the_usual_is_asked_for_without_a_word_in_the_file(
-    dag_world: DagWorld, campaign: Callable[[str], None], option: str, state: str
+    dag_world: DagWorld,
+    campaign: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    option: str,
+    state: str,
 ) -> None:
     campaign("")
     unusual(dag_world)
-    asked = answer(option)
+    asked = answer(option, monkeypatch)
     run = dag_world.run("gate")
     assert run.state == state
     assert asked[0].startswith("trigger_calls: gate: send 1,000 calls")
@@ -136,3 +113,66 @@ def test_a_campaign_that_wants_no_guard_is_not_asked(dag_world: DagWorld, campai
     unusual(dag_world)
     assert dag_world.run("gate").state == "success"
     assert dag_world.statuses("gate") == {"accepted": _CONTACTS}
+
+
+_AT = datetime(2026, 11, 25, 3, 30, tzinfo=UTC)
+
+
+def approvals(world: DagWorld) -> list[tuple[str, str]]:
+    """Who has approved, and what the ledger says of it."""
+    ledger = Ledger(sqlite_url(world.folder))
+    with ledger.transaction(read_only=True) as connection:
+        rows = connection.execute(select(decisions.c.decided_by, decisions.c.note)).all()
+    ledger.close()
+    return [(row.decided_by, row.note) for row in rows]
+
+
+@pytest.mark.parametrize(("gate", "asks"), [("approval: {above: 5}\n", "approve"), ("", "trigger_calls")])
+def test_a_run_that_nobody_can_answer_fails_at_once_and_the_command_it_names_approves_it(
+    dag_world: DagWorld,
+    campaign: Callable[[str], None],
+    capfd: pytest.CaptureFixture[str],
+    gate: str,
+    asks: str,
+) -> None:
+    campaign(gate)
+    unusual(dag_world)
+    run = dag_world.run("gate", at=_AT)
+    assert run.state == "failed"
+    assert states(run)[asks] == "failed"
+    assert dag_world.phonon.summary()["requests"] == 0
+    assert dag_world.statuses("gate") == {"pending": _CONTACTS}
+    assert approvals(dag_world) == []
+    command = """airflow dags test gate 2026-11-25T03:30:00+00:00 --conf '{"approve": true}'"""
+    assert command in "".join(capfd.readouterr())
+
+    assert dag_world.run("gate", at=_AT, conf={"approve": True}).state == "success"
+    assert dag_world.statuses("gate") == {"accepted": _CONTACTS}
+    ((who, note),) = approvals(dag_world)
+    assert who == "dag_test"
+    assert re.fullmatch(r"the manual run manual__\S+ was started with the parameter approve", note)
+
+
+_OWN_DAG = """
+from airflow.sdk import DAG
+from phonon.operators.outbound import PhononOutboundOperator
+
+with DAG("own", schedule=None):
+    PhononOutboundOperator(
+        task_id="calls", name="own", contacts="SELECT loan_id, mobile FROM loans", contact_id="loan_id",
+        numbers=["mobile"], flow_id="abcdEF12", approval={"above": 5},
+    )
+"""
+
+
+def test_a_dag_of_ones_own_that_nobody_can_answer_fails_at_once_as_well(
+    dag_world: DagWorld, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    dag = dag_of_file(dag_world.folder, _OWN_DAG, monkeypatch)
+
+    assert dag.test(logical_date=_AT).state == "failed"
+    assert dag_world.phonon.summary()["requests"] == 0
+    assert "airflow dags test own 2026-11-25T03:30:00+00:00 --conf" in "".join(capfd.readouterr())
+
+    assert dag.test(logical_date=_AT, run_conf={"approve": True}).state == "success"
+    assert dag_world.statuses("own") == {"accepted": 60}

@@ -26,13 +26,18 @@ def ask(operator: CampaignOperator, context: Mapping[str, Any], run: Run, questi
     """Park the task until a person has answered; returns at once if the run was started as approved.
 
     Its method ``answered`` is called with the answer, on some worker, in a new process.
+
+    :raises ConfigurationError: if nobody can answer, since Airflow runs the Dag in this process.
     """
     claimed = question.unsent.claimed
     if context["params"].get("approve"):
+        note = f"the {run.run_type} run {run.run_id} was started with the parameter approve"
         with operator.job(run, warehouse=False) as job:
-            job.approve(claimed, person_of(context), "the run was started with the parameter approve")
+            job.approve(claimed, person_of(context), note)
         operator.log.info("%s Approved by the run parameter approve", question.why)
         return
+    if is_run_in_process():
+        raise ConfigurationError(f"{question.why} {_nobody_to_ask(context)}")
     calls = question.unsent.calls
     _put(
         context,
@@ -49,6 +54,18 @@ def ask(operator: CampaignOperator, context: Mapping[str, Any], run: Run, questi
         duration_text(approval.wait),
     )
     raise TaskAwaitingInput(method_name="answered", kwargs={"claimed": claimed}, timeout=approval.wait)
+
+
+def is_run_in_process() -> bool:
+    """Whether the Dag is run as ``airflow dags test`` and ``dag.test()`` do, in one process with its tasks.
+
+    Such a run needs no api-server, so there may be no place to answer, and nobody to end the wait: Airflow's
+    scheduler does that. With ``--use-executor`` an api-server is there, and the tasks have processes of their own.
+    """
+    from airflow.sdk.execution_time.supervisor import InProcessSupervisorComms  # noqa: PLC0415 - only tasks have it
+    from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS  # noqa: PLC0415 - as above
+
+    return isinstance(SUPERVISOR_COMMS, InProcessSupervisorComms)
 
 
 def carry_out(
@@ -102,6 +119,18 @@ def _put(context: Mapping[str, Any], *, subject: str, body: str) -> None:
             "the earlier question. Nothing was sent. Start a new run over the same interval, which asks anew; or "
             "one with the parameter approve."
         )
+
+
+def _nobody_to_ask(context: Mapping[str, Any]) -> str:
+    """What to do about it. The interval is named, since what is planned in it waits there and nowhere else."""
+    dag_run = context["dag_run"]
+    date = f" {dag_run.logical_date.isoformat()}" if dag_run.logical_date else ""
+    command = f"""airflow dags test {dag_run.dag_id}{date} --conf '{{"approve": true}}'"""
+    return (
+        "A run of 'airflow dags test' or dag.test() cannot ask anybody. Nothing was sent; the calls are planned "
+        "and wait. If you approve them yourself, run the same interval again with the parameter approve: "
+        f"{command}. Else have Airflow's scheduler run the interval, which asks in the UI."
+    )
 
 
 def _no_answer(operator: CampaignOperator) -> str:
