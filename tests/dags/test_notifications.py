@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import pytest
 from airflow.sdk import BaseNotifier
 
-from dag_world import SECURITY_ID, DagWorld, dag_named, states
+from answering import answer
+from dag_world import SECURITY_ID, DagWorld, dag_named, dag_of_file, states
 from simulator import Fault, Kind, When
 from told import MailServer, WebServer, serving
 
@@ -18,6 +20,17 @@ SMTP = "airflow.providers.smtp.notifications.smtp.SmtpNotifier"
 HTTP = "airflow.providers.http.notifications.http.HttpNotifier"
 MAIL = {"to": "team@example.com", "subject": "{{ phonon.subject }}", "html_content": "{{ phonon.html }}"}
 POST = {"http_conn_id": "told_http", "json": {"event": "{{ phonon.event }}", "text": "{{ phonon.text }}"}}
+
+_OWN_DAG = """
+from airflow.sdk import DAG
+from phonon.operators.outbound import PhononOutboundOperator
+
+with DAG("own", schedule=None):
+    PhononOutboundOperator(
+        task_id="calls", name="own", contacts="SELECT loan_id, mobile FROM loans", contact_id="loan_id",
+        numbers=["mobile"], flow_id="abcdEF12", approval={{"above": 5}}, notify={notify},
+    )
+"""
 
 _STOP = Fault(Kind.CODE, code=212, times=None)
 _REFUSE = Fault(Kind.CODE, code=401, times=None)
@@ -135,6 +148,42 @@ def test_a_stopped_runs_mail_says_what_to_do_and_where_the_results_are(
     assert "clear trigger_calls: that sends those and only those" in text
     assert "table phonon_call_results, connection warehouse" in text
     assert "Calls by status: pending 60<br>" in text
+
+
+def test_a_run_that_waits_for_a_person_tells_why_and_where_to_answer(
+    dag_world: DagWorld, told: Any, web: WebServer, mail: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = answer("Approve", monkeypatch)
+    run = told(
+        {"notifier": HTTP, "arguments": POST},
+        {"notifier": SMTP, "on": ["approval"], "arguments": MAIL},
+        approval={"above": 5, "wait": "2h"},
+    )
+    assert run.state == "success"
+    assert asked[0].startswith("approve: told: send 60 calls")
+    assert [post["event"] for post in web.posts] == ["approval", "finished"]
+    assert mail.subjects() == ["[told] 60 calls wait for approval"]
+    assert "more than 5 have to be approved" in web.posts[0]["text"]
+    assert "approve or reject in the Airflow UI, under Browse > Required Actions" in web.posts[0]["text"]
+    assert dag_world.statuses("told") == {"accepted": 60}
+
+
+def test_the_operator_of_a_dag_of_ones_own_tells_as_well_that_it_waits(
+    dag_world: DagWorld, web: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dag = dag_of_file(
+        dag_world.folder, _OWN_DAG.format(notify=[{"notifier": HTTP, "arguments": POST}]), monkeypatch
+    )
+    answer("Reject", monkeypatch)
+    assert dag.test(logical_date=datetime.now(UTC)).state == "failed"
+    assert [post["event"] for post in web.posts] == ["approval", "finished"]
+    assert dag_world.statuses("own") == {"suppressed": 60}
+
+
+def test_nobody_is_told_of_a_run_that_nobody_could_approve(told: Any, web: WebServer) -> None:
+    run = told({"notifier": HTTP, "arguments": POST}, approval={"above": 5})
+    assert run.state == "failed"
+    assert [post["event"] for post in web.posts] == ["finished"]
 
 
 def test_each_notifier_is_told_of_its_own_events_only(dag_world: DagWorld, told: Any, web: WebServer) -> None:
