@@ -18,7 +18,9 @@ from simulator.running import Handle, running
 @pytest.fixture(scope="session", autouse=True)
 def _senders_start_at_once() -> None:
     """Have the server that processes are forked from import what they need, once."""
-    forkserver.set_forkserver_preload(["trial_process", "concurrency.offices", "concurrency.hurried"])
+    forkserver.set_forkserver_preload(
+        ["trial_process", "concurrency.followers", "concurrency.offices", "concurrency.hurried"]
+    )
     forkserver.ensure_running()
 
 
