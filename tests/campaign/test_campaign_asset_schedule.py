@@ -68,6 +68,7 @@ def test_a_query_may_ask_whether_there_is_a_date(tmp_path: Path, schedule: str, 
     load(tmp_path, schedule, condition)
 
 
-def test_a_campaign_that_its_own_results_would_start_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("uri", ["phonon://renewals/results", "Phonon://renewals/results/"])
+def test_a_campaign_that_its_own_results_would_start_is_refused(tmp_path: Path, uri: str) -> None:
     with pytest.raises(CampaignError, match="own results would start it again, without end"):
-        load(tmp_path, "{asset: phonon://renewals/results}", "true")
+        load(tmp_path, f"{{asset: {uri}}}", "true")

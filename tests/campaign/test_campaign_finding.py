@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from airflow.sdk import Asset
 
 from phonon.campaign.loading import BrokenCampaign, find_campaign, find_campaigns
 from phonon.campaign.model import Campaign
@@ -117,3 +118,57 @@ def test_a_broken_file_takes_no_follow_up_of_its_campaign_down(folder: Path) -> 
     write(folder, "b.yaml", "again", FOLLOWS.format(of="reminder"))
     assert told(folder, "a.yaml") != ""
     assert found(folder, "again") is not None
+
+
+STARTS = "schedule: {{asset: {uri}}}\n"
+
+
+@pytest.mark.parametrize("names", [["a", "b"], ["a", "b", "c"], list("abcdefg")], ids=len)
+def test_campaigns_that_would_start_each_other_are_refused_each_with_its_place_and_the_cure(
+    folder: Path, names: list[str]
+) -> None:
+    for name, before in zip(names, [names[-1], *names], strict=False):
+        write(folder, f"{name}.yaml", name, STARTS.format(uri=f"phonon://{before}/results"))
+    write(folder, "other.yaml", "other")
+    write(folder, "started.yaml", "started", STARTS.format(uri="phonon://a/results"))
+
+    for position, name in enumerate(names):
+        error = told(folder, f"{name}.yaml")
+        assert "line 6, column 19: schedule.asset" in error
+        circle = [*names[position:], *names[:position], name]
+        assert f"would start each other, without end: {' -> '.join(circle)}" in error
+        assert "Give one of them another schedule" in error
+        assert found(folder, name) is None
+    assert found(folder, "other") is not None
+    assert found(folder, "started") is not None
+
+
+@pytest.mark.parametrize("uri", ["phonon://b/results/", "PHONON://b/results", "phonon://b/results#today"])
+def test_a_circle_is_one_however_airflow_lets_the_uri_be_written(folder: Path, uri: str) -> None:
+    write(folder, "a.yaml", "a", STARTS.format(uri=f"{uri!r}"))
+    write(folder, "b.yaml", "b", STARTS.format(uri="phonon://a/results"))
+    assert Asset("x", uri).uri == "phonon://b/results"
+    assert "a -> b -> a" in told(folder, "a.yaml")
+
+
+@pytest.mark.parametrize(
+    "starts",
+    [
+        {"b": "phonon://a/results", "c": "phonon://b/results"},
+        {"a": "phonon://nobody/results", "b": "phonon://a/results"},
+        {"a": "phonon://b/results?of=today", "b": "phonon://a/results"},
+        {"a": "phonon://b/results/more", "b": "phonon://a/results"},
+        {"a": "phonon://b/results", "b": "duckdb://warehouse/a"},
+    ],
+)
+def test_campaigns_that_start_one_after_the_other_are_left_alone(folder: Path, starts: dict[str, str]) -> None:
+    for name in "abc":
+        write(folder, f"{name}.yaml", name, STARTS.format(uri=repr(starts[name])) if name in starts else "")
+    assert [told(folder, f"{name}.yaml") for name in "abc"] == ["", "", ""]
+    assert found(folder, "b") is not None
+
+
+def test_a_file_that_is_broken_anyway_closes_no_circle(folder: Path) -> None:
+    write(folder, "a.yaml", "a", STARTS.format(uri="phonon://b/results"))
+    write(folder, "b.yaml", "b", STARTS.format(uri="phonon://a/results") + "endpoint: nowhere\n")
+    assert told(folder, "a.yaml") == ""

@@ -152,6 +152,18 @@ def test_one_bad_file_of_several_fails_and_the_others_are_still_judged(world: Wo
     assert checked.output.count("Give one another name.") == 2
 
 
+def test_campaigns_that_would_start_each_other_are_found_together_or_alone(world: World) -> None:
+    first = world.write("first.yaml", name="first", schedule={"asset": "phonon://second/results"})
+    world.write("second.yaml", name="second", schedule={"asset": "phonon://first/results"})
+    alone = phonon("check", str(first))
+    assert alone.exit_code == 1
+    assert alone.output.startswith(f"{first}: 1 problem\n")
+    assert "first -> second -> first" in alone.output
+    together = phonon("check")
+    assert together.output.count("would start each other, without end") == 2
+    assert f"{world.folder / 'trial.yaml'}: fine" in together.output
+
+
 def test_without_a_connection_the_queries_are_not_tried_unless_asked(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from phonon.campaign.circles import circle_of, started_by, told_circle
 from phonon.campaign.contacts_query import read_query
 from phonon.campaign.document import Document
 from phonon.campaign.explain import explain
@@ -47,8 +48,9 @@ def load_campaign(path: Path, *, include: Path) -> Campaign:
 def find_campaigns(folder: Path, *, include: Path) -> list[Campaign | BrokenCampaign]:
     """Return what each campaign file (``*.yaml``, ``*.yml``) of a folder holds, in the order of the files' names.
 
-    A file that cannot be used, that has the name of an earlier one, or that follows up a campaign that the folder
-    does not have, comes back as a :class:`BrokenCampaign`.
+    A file that cannot be used, that has the name of an earlier one, that follows up a campaign that the folder
+    does not have, or that is one of several that would start each other without end, comes back as a
+    :class:`BrokenCampaign`.
 
     :raises ConfigurationError: if there is no such folder.
     """
@@ -64,10 +66,10 @@ def find_campaign(folder: Path, name: str, *, include: Path) -> Campaign | None:
     """
     files = [path for path in campaign_files(folder) if _may_have(name, path)]
     found = _named(name, _found(files, include))
-    # Whether the followed campaign is there, only the whole folder tells.
-    return (
-        found if found is None or found.follow_up is None else _named(name, find_campaigns(folder, include=include))
-    )
+    if found is None or (found.follow_up is None and started_by(found) is None):
+        return found
+    # Whether the followed campaign is there, and what starts the one that starts it, only the whole folder tells.
+    return _named(name, find_campaigns(folder, include=include))
 
 
 def _named(name: str, found: Iterable[Campaign | BrokenCampaign]) -> Campaign | None:
@@ -101,6 +103,8 @@ def _found(files: Iterable[Path], include: Path, *, all_files: bool = False) -> 
     if all_files:
         broken = [item[0] for item in loaded if isinstance(item, tuple)]
         loaded = [_following(item, owners, broken) if isinstance(item, Campaign) else item for item in loaded]
+        usable = {item.name: item for item in loaded if isinstance(item, Campaign)}
+        loaded = [_ending(item, owners, usable) if isinstance(item, Campaign) else item for item in loaded]
     taken = {item.name for item in loaded if isinstance(item, Campaign)}
     return [item if isinstance(item, Campaign) else _broken(*item, taken) for item in loaded]
 
@@ -120,6 +124,18 @@ def _following(
         "PhononOutboundOperator is followed up by another of these."
     )
     error = CampaignError(document.path, [document.problem(("follow_up", "of"), text)])
+    return document.path, str(error)
+
+
+def _ending(
+    campaign: Campaign, owners: Mapping[str, Path], usable: Mapping[str, Campaign]
+) -> Campaign | tuple[Path, str]:
+    """The campaign, or what is wrong with it if others that it starts would start it again."""
+    circle = circle_of(campaign.name, usable)
+    if not circle:
+        return campaign
+    document = Document.read(owners[campaign.name])
+    error = CampaignError(document.path, [document.problem(("schedule", "asset"), told_circle(circle))])
     return document.path, str(error)
 
 

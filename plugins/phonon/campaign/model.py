@@ -27,7 +27,7 @@ from phonon.campaign.follow_up import FollowUp
 from phonon.campaign.notification import Notification
 from phonon.campaign.parts import FIXED, Limits, OnUnknown, Window, without_repeats
 from phonon.campaign.purposes import Purpose
-from phonon.campaign.schedule import AssetSchedule, Schedule, results_uri
+from phonon.campaign.schedule import AssetSchedule, Schedule
 from phonon.campaign.shapes import (
     CalendarDate,
     Column,
@@ -235,7 +235,7 @@ class Campaign(BaseModel):
 
     @model_validator(mode="after")
     def _does_not_start_itself(self) -> Campaign:
-        if isinstance(self.schedule, AssetSchedule) and self.schedule.asset == results_uri(self.name):
+        if isinstance(self.schedule, AssetSchedule) and self.schedule.results_of == self.name:
             raise clash("The campaign's own results would start it again, without end.", at=["schedule", "asset"])
         return self
 

@@ -23,6 +23,9 @@ _EXPECTED = (
 _RANDOM = r"(?<![A-Za-z])[Rr](?![A-Za-z])"
 """To croniter, R is any time at random: Airflow would decide anew each time that it reads the schedule."""
 
+_RESULTS = re.compile(r"(?i:phonon)://([^/?#]+)/results/*(?:#.*)?")
+"""The URI of :func:`results_uri` in all writings that Airflow takes for the same."""
+
 _SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -45,6 +48,12 @@ class AssetSchedule(BaseModel):
         description="One run for each partition key that the asset is updated with, which is the run's interval.",
         examples=[True],
     )
+
+    @property
+    def results_of(self) -> str | None:
+        """The campaign whose results the asset is; None if it is anything else."""
+        found = _RESULTS.fullmatch(self.asset)
+        return found[1] if found else None
 
 
 class NewRows(BaseModel):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from phonon.campaign.document import Document, Location
 from phonon.campaign.job import contact_columns
-from phonon.campaign.loading import campaign_files, load_campaign
+from phonon.campaign.loading import BrokenCampaign, campaign_files, find_campaigns, load_campaign
 from phonon.campaign.model import Campaign
 from phonon.campaign.problems import CampaignError
 from phonon.campaign.shapes import without_comments
@@ -48,6 +48,9 @@ def check_file(path: Path, *, include: Path, open_warehouse: Opening) -> Checked
         return Checked(path, str(error))
     document = Document.read(path)
     found = [*_same_name(campaign, path), *_jinja(campaign), *wrong_notifiers(campaign)]
+    refused = "" if found else _refused_beside_others(path, include)
+    if refused:
+        return Checked(path, refused)
     warehouse = open_warehouse(campaign.warehouse_conn_id)
     if warehouse is not None and not found:
         found = list(_queries(campaign, warehouse))
@@ -69,6 +72,14 @@ def _same_name(campaign: Campaign, path: Path) -> Iterator[_Found]:
                 ("name",),
                 f"The campaign of {other.name} has the name {name!r} too. Give one another name.",
             )
+
+
+def _refused_beside_others(path: Path, include: Path) -> str:
+    """What is wrong with a file only because of the others of its folder."""
+    found = find_campaigns(path.parent, include=include)
+    return next(
+        (each.error for each in found if isinstance(each, BrokenCampaign) and each.path.name == path.name), ""
+    )
 
 
 def _jinja(campaign: Campaign) -> Iterator[_Found]:
