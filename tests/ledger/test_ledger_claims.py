@@ -133,6 +133,19 @@ def test_a_use_of_a_number_counts_unless_the_call_was_refused_or_expired(
         assert claims.count_uses(connection, "other", [1], NOON) == {}
 
 
+def test_a_call_counts_by_its_start_though_its_interval_is_an_old_one_that_was_run_again(ledger: Ledger) -> None:
+    month = 30 * 86_400.0
+    with ledger.transaction() as connection:
+        old, later, new = (new_plan(connection, key=key) for key in ("a month ago", "a week ago", "today"))
+        claims.add_batch(connection, old, new_batch(["a"], starts_at=NOON - month, number_hashes=[1]), NOON)
+        claims.add_batch(connection, later, new_batch(["a"], starts_at=NOON - month / 4, number_hashes=[1]), NOON)
+        claims.add_batch(connection, new, new_batch(["a"], number_hashes=[1]), NOON)
+        assert claims.count_uses(connection, "trial", [1], NOON) == {1: 1}
+        claims.add_batch(connection, old, new_batch(["b"], number_hashes=[1]), NOON)
+        assert claims.count_uses(connection, "trial", [1], NOON) == {1: 2}
+        assert claims.count_uses(connection, "trial", [1], NOON - month / 2) == {1: 3}
+
+
 def test_what_a_run_planned_in_its_earlier_tries_is_known(ledger: Ledger) -> None:
     with ledger.transaction() as connection:
         first, other = new_plan(connection), new_plan(connection, "run-2")

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, Engine, event
+from sqlalchemy import URL, Engine, event, make_url
 
+from phonon.ledger.claims import count_uses
 from phonon.ledger.store import Ledger
+from postgres_server import PostgresDatabase
 from simulator import Fault, Kind, Settings
 from simulator.running import running
 from trial import Trial
@@ -74,3 +76,50 @@ def test_no_statement_of_a_run_reads_a_whole_table(ledger_url: URL, asked: dict[
     assert len(plans) > 25
     assert any("SEARCH" in plan or "Index" in plan for plan in plans.values())
     assert {statement: found for statement, plan in plans.items() if (found := scans.findall(plan))} == {}
+
+
+_DAYS = 50
+_CALLS = 250_000
+_A_DAY = _CALLS // _DAYS
+# The keys fit, and to look takes long.
+_HISTORY = f"""
+SET session_replication_role = replica;
+INSERT INTO phonon_ledger_intervals (id, campaign, interval_key)
+SELECT i, 'trial', 'day ' || i FROM generate_series(1, {_DAYS}) AS days(i);
+INSERT INTO phonon_ledger_batches (id, interval_id, run_id, endpoint, api_version, flow_id, calls, frozen_sha256,
+    starts_at, not_after, state, past, attempts, fence, not_before, changed_at)
+SELECT b, day, 'run', 'bulk', '1.0', 'abcdEF12', 500, md5(b::text),
+    86400.0 * day, 86400.0 * day + 50000, 'accepted', 'first', 1, 1, 0, 86400.0 * day
+FROM generate_series(1, {_CALLS // 500}) AS numbers(b), LATERAL (SELECT (b - 1) * 500 / {_A_DAY} + 1) AS days(day);
+INSERT INTO phonon_ledger_calls
+    (interval_id, contact_id, client_identifier, number_last4, starts_at, batch_id, plan_id)
+SELECT day, 'C' || i % {_CALLS // 5}, md5(i::text), '0000', 86400.0 * day, i / 500 + 1, 1
+FROM generate_series(0, {_CALLS - 1}) AS numbers(i), LATERAL (SELECT i / {_A_DAY} + 1) AS days(day);
+INSERT INTO phonon_ledger_number_uses (scope, number_hash, interval_id, contact_id)
+SELECT 'trial', hashtextextended(contact_id, 0), interval_id, contact_id FROM phonon_ledger_calls;
+ANALYZE
+"""
+
+
+def test_a_frequency_limit_reads_the_recent_calls_to_its_numbers_and_not_all_there_ever_were(
+    postgres_server: PostgresDatabase,
+) -> None:
+    ledger = Ledger(make_url(postgres_server.url))
+    postgres_server.execute(_HISTORY)
+    numbers = postgres_server.execute("SELECT number_hash FROM phonon_ledger_number_uses LIMIT 10000")
+    hashes = [number_hash for (number_hash,) in numbers]
+    with statements() as seen, ledger.transaction(read_only=True) as connection:
+        count_uses(connection, "trial", hashes, 86_400.0 * _DAYS)
+    found = {}
+    with ledger.transaction(read_only=True) as connection:
+        for statement, parameters in seen.items():
+            rows = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, TIMING OFF) {statement}", parameters)
+            found[statement] = "\n".join(row[0] for row in rows)
+    ledger.close()
+    plan = "\n".join(found.values())
+    assert len(found) == 2
+    assert "Seq Scan" not in plan
+    read = re.search(r"Index Scan using \w+_recent on .*? \(actual rows=([\d.]+) loops=(\d+)\)", plan)
+    assert read is not None
+    # Of five calls to each number one at most may count; as rows of a loop, on the average.
+    assert float(read[1]) * int(read[2]) <= 2 * _A_DAY

@@ -21,6 +21,8 @@ from phonon.ledger.members import integer_members, text_members
 from phonon.ledger.schema import batches, calls, intervals, number_uses, plans, rejects
 from phonon.ledger.states import BatchState, CallStatus
 
+_DAY = 86_400.0
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -159,6 +161,9 @@ def count_claimed(connection: Connection, plan: Plan) -> int:
 
 def count_uses(connection: Connection, scope: str, number_hashes: Sequence[int], since: float) -> dict[int, int]:
     """Calls to each number that start at ``since`` or later and were not refused or left to expire."""
+    oldest = _oldest_interval(connection, since)
+    if oldest is None:
+        return {}
     rows = connection.execute(
         select(number_uses.c.number_hash, func.count())
         .join(
@@ -169,12 +174,23 @@ def count_uses(connection: Connection, scope: str, number_hashes: Sequence[int],
         .where(
             number_uses.c.scope == scope,
             number_uses.c.number_hash.in_(integer_members(connection, number_hashes)),
+            number_uses.c.interval_id >= oldest,
             calls.c.starts_at >= since,
             batches.c.state.not_in([BatchState.REFUSED, BatchState.EXPIRED]),
         )
         .group_by(number_uses.c.number_hash)
     )
     return {row[0]: row[1] for row in rows}
+
+
+def _oldest_interval(connection: Connection, since: float) -> int | None:
+    """The first interval in which calls may start at ``since`` or later; None if there is no such call.
+
+    The uses of a number in earlier ones need not be looked at, of which there are ever more.
+    """
+    # A day before, since a batch can be sent until shortly before the day of its calls ends.
+    oldest: int | None = connection.execute(_OLDEST_INTERVAL, {"since": since - _DAY}).scalar()
+    return oldest
 
 
 def add_batch(connection: Connection, plan: Plan, batch: NewBatch, now: float) -> int:
@@ -290,6 +306,8 @@ def finish_plan(connection: Connection, plan: Plan, *, rows_read: int, planned: 
 _INTERVAL = select(intervals.c.id).where(
     intervals.c.campaign == bindparam("campaign"), intervals.c.interval_key == bindparam("interval_key")
 )
+# Plus nothing: else the databases look for the minimum from the first interval on, through all that are older.
+_OLDEST_INTERVAL = select(func.min(batches.c.interval_id + 0)).where(batches.c.not_after >= bindparam("since"))
 _NEW_PLAN = insert(plans).returning(plans.c.id)
 _PLAN = update(plans).where(plans.c.id == bindparam("plan"))
 _PLANNED_BEFORE = select(func.coalesce(func.sum(plans.c.planned), 0)).where(

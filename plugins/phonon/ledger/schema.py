@@ -88,6 +88,7 @@ batches = Table(
     Column("reason", Text),
     Column("changed_at", Double, nullable=False),
     Index(f"{PREFIX}batches_open", "interval_id", "state", "id"),
+    Index(f"{PREFIX}batches_day", "not_after", "interval_id"),
 )
 Index(
     f"{PREFIX}batches_unerased",
@@ -117,7 +118,7 @@ number_uses = Table(
     Column("number_hash", _BIG, nullable=False),
     Column("interval_id", _BIG, nullable=False),
     Column("contact_id", Text, nullable=False),
-    Index(f"{PREFIX}number_uses_number", "scope", "number_hash"),
+    Index(f"{PREFIX}number_uses_recent", "scope", "number_hash", "interval_id"),
 )
 
 rejects = Table(
