@@ -173,7 +173,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self, connection: Connection, plan: Plan, names: Sequence[str], endpoint: Endpoint, start: datetime
     ) -> None:
         batch = new_batch(names, endpoint=endpoint, starts_at=start.timestamp())
-        hashed = [replace(call, number_hashes=[hash_of(call.contact_id)]) for call in batch.calls]
+        hashed = [call._replace(number_hashes=[hash_of(call.contact_id)]) for call in batch.calls]
         frozen = replace(batch, calls=hashed, not_after=last_sending_time(start).timestamp())
         claims.add_batch(connection, plan, frozen, self.clock.seconds)
 

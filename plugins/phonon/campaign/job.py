@@ -341,9 +341,9 @@ class CampaignJob:
 
     def _result_frames(self, interval_id: int, recorded_at: datetime) -> Iterator[pd.DataFrame]:
         for rows in result_rows(self._ledger, interval_id, chunk_rows=_WRITE_ROWS):
-            frame = pd.DataFrame(rows, dtype=object)
-            frame["recorded_at"] = recorded_at
-            yield frame
+            # Column by column: pandas takes longer to look into each row.
+            columns = {name: pd.Series([row[name] for row in rows], dtype=object) for name in rows[0]}
+            yield pd.DataFrame(columns).assign(recorded_at=recorded_at)
 
     def _open_warehouse(self) -> Warehouse:
         if self._warehouse is None:

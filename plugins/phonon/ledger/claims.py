@@ -9,7 +9,7 @@ import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, text, update
@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from phonon.api.endpoints import Endpoint
 from phonon.api.verdict import Past
+from phonon.ledger.bulk import insert_rows
 from phonon.ledger.members import integer_members, text_members
 from phonon.ledger.schema import batches, calls, intervals, number_uses, plans, rejects
 from phonon.ledger.states import BatchState, CallStatus
@@ -38,8 +39,7 @@ class Plan:
     scope: str
 
 
-@dataclass(frozen=True)
-class NewCall:
+class NewCall(NamedTuple):
     """A call about to be claimed. ``number_hashes`` count against the campaign's frequency limit."""
 
     contact_id: str
@@ -216,32 +216,27 @@ def add_batch(connection: Connection, plan: Plan, batch: NewBatch, now: float) -
             **_answer_columns(batch.answer),
         },
     ).scalar_one()
-    common = {"interval_id": plan.interval_id, "batch_id": batch_id, "plan_id": plan.id}
-    connection.execute(
-        _NEW_CALLS,
+    insert_rows(
+        connection,
+        calls,
+        _CALL,
         [
-            {
-                "contact_id": call.contact_id,
-                "client_identifier": call.client_identifier,
-                "number_last4": call.number_last4,
-                "starts_at": call.starts_at,
-                **common,
-            }
+            (
+                plan.interval_id,
+                call.contact_id,
+                call.client_identifier,
+                call.number_last4,
+                call.starts_at,
+                batch_id,
+                plan.id,
+            )
             for call in batch.calls
         ],
     )
     uses = [
-        {
-            "scope": plan.scope,
-            "number_hash": used,
-            "interval_id": plan.interval_id,
-            "contact_id": call.contact_id,
-        }
-        for call in batch.calls
-        for used in call.number_hashes
+        (plan.scope, used, plan.interval_id, call.contact_id) for call in batch.calls for used in call.number_hashes
     ]
-    if uses:
-        connection.execute(_NEW_USES, uses)
+    insert_rows(connection, number_uses, _USE, uses)
     return batch_id
 
 
@@ -264,21 +259,12 @@ def frozen_columns(frozen: bytes) -> dict[str, Any]:
 
 def add_rejects(connection: Connection, plan: Plan, rows: Sequence[Reject]) -> None:
     """Note rows that are not called."""
-    if rows:
-        connection.execute(
-            _NEW_REJECTS,
-            [
-                {
-                    "plan_id": plan.id,
-                    "row_number": row.row_number,
-                    "contact_id": row.contact_id,
-                    "status": row.status,
-                    "reason": row.reason,
-                    "number_last4": row.number_last4,
-                }
-                for row in rows
-            ],
-        )
+    insert_rows(
+        connection,
+        rejects,
+        _REJECT,
+        [(plan.id, row.row_number, row.contact_id, row.status.value, row.reason, row.number_last4) for row in rows],
+    )
 
 
 def planned_before(connection: Connection, plan: Plan) -> int:
@@ -325,6 +311,6 @@ _FORGET_REJECTS = delete(rejects).where(
     )
 )
 _NEW_BATCH = insert(batches).returning(batches.c.id)
-_NEW_CALLS = insert(calls)
-_NEW_USES = insert(number_uses)
-_NEW_REJECTS = insert(rejects)
+_CALL = ("interval_id", "contact_id", "client_identifier", "number_last4", "starts_at", "batch_id", "plan_id")
+_USE = ("scope", "number_hash", "interval_id", "contact_id")
+_REJECT = ("plan_id", "row_number", "contact_id", "status", "reason", "number_last4")

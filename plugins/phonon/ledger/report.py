@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -23,6 +23,13 @@ _SHOWN_WITH_ANSWER = frozenset(
 )
 WITHOUT_FROZEN = tuple(column for column in batches.c if column.name != "frozen")
 """The columns of a batch that hold no phone number, and are small."""
+_SHOWN_OF_CALL = (
+    calls.c.contact_id,
+    calls.c.client_identifier,
+    calls.c.number_last4,
+    calls.c.starts_at,
+    calls.c.batch_id,
+)
 
 
 @dataclass(frozen=True)
@@ -78,7 +85,7 @@ def result_rows(ledger: Ledger, interval_id: int, *, chunk_rows: int) -> Iterato
             answers = _answers(connection, {row.batch_id for row in rows})
         if not rows:
             break
-        yield [common | _call_row(row, *answers[row.batch_id]) for row in rows]
+        yield _with_answers(rows, common, answers)
         after = rows[-1].contact_id
     if interval.plan_id is not None:
         yield from _reject_rows(ledger, interval, common, chunk_rows)
@@ -164,11 +171,13 @@ def open_calls(connection: Connection, interval_id: int) -> int:
     return int(count)
 
 
-def _call_rows(connection: Connection, interval_id: int, after: str | None, most: int) -> list[Row[Any]]:
-    query = select(calls).where(calls.c.interval_id == interval_id).order_by(calls.c.contact_id).limit(most)
+def _call_rows(connection: Connection, interval_id: int, after: str | None, most: int) -> Sequence[Any]:
+    query = (
+        select(*_SHOWN_OF_CALL).where(calls.c.interval_id == interval_id).order_by(calls.c.contact_id).limit(most)
+    )
     if after is not None:
         query = query.where(calls.c.contact_id > after)
-    return list(connection.execute(query).all())
+    return connection.execute(query).all()
 
 
 def _answers(connection: Connection, batch_ids: set[int]) -> dict[int, tuple[Row[Any], dict[str, str]]]:
@@ -181,22 +190,36 @@ def _answers(connection: Connection, batch_ids: set[int]) -> dict[int, tuple[Row
     return answers
 
 
-def _call_row(call: Row[Any], batch: Row[Any], phonon_uuids: Mapping[str, str]) -> dict[str, Any]:
+def _with_answers(
+    rows: Sequence[Any], common: Mapping[str, Any], answers: Mapping[int, tuple[Row[Any], dict[str, str]]]
+) -> list[dict[str, Any]]:
+    """The calls as rows of the results table; what those of a batch have in common is made once."""
+    shared = {batch_id: {**common, **_batch_row(batch)} for batch_id, (batch, _) in answers.items()}
+    starts = {at: _datetime(at) for at in {row.starts_at for row in rows}}
+    return [
+        {
+            **shared[batch_id],
+            "contact_id": contact_id,
+            "client_identifier": name,
+            "number_last4": last4,
+            "phonon_uuid": answers[batch_id][1].get(name) or None,
+            "start_time": starts[starts_at],
+        }
+        for contact_id, name, last4, starts_at, batch_id in rows
+    ]
+
+
+def _batch_row(batch: Row[Any]) -> dict[str, Any]:
     return {
         "run_id": batch.run_id,
-        "contact_id": call.contact_id,
-        "client_identifier": call.client_identifier,
-        "number_last4": call.number_last4,
         "status": call_status(BatchState(batch.state), Past(batch.past)).value,
         "reason": batch.reason,
         "api_code": batch.code,
         "api_message": batch.message,
         "request_id": batch.request_id,
-        "phonon_uuid": phonon_uuids.get(call.client_identifier) or None,
         "batch_id": str(batch.id),
         "endpoint": batch.endpoint,
         "flow_id": batch.flow_id,
-        "start_time": _datetime(call.starts_at),
         "sent_at": _datetime(batch.sent_at),
     }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, time, timedelta
 
 from sqlalchemy import Connection
@@ -30,8 +29,9 @@ class FrequencyLimit:
         if self._limit is None or not drafts:
             return list(drafts)
         by_day: dict[datetime, list[Draft]] = defaultdict(list)
+        days = {start: self._since(start) for start in {draft.start for draft in drafts}}
         for draft in drafts:
-            by_day[self._since(draft.start)].append(draft)
+            by_day[days[draft.start]].append(draft)
         kept: list[Draft] = []
         for since, of_day in sorted(by_day.items()):
             kept += self._apply(connection, of_day, since, kept, rejects)
@@ -60,7 +60,7 @@ class FrequencyLimit:
                 continue
             used = tuple(hashes[number] for number in free)
             _count(uses, used)
-            kept.append(replace(draft, numbers=free, number_last4=free[0][-4:], number_hashes=used))
+            kept.append(draft._replace(numbers=free, number_last4=free[0][-4:], number_hashes=used))
         return kept
 
     def _since(self, start: datetime) -> datetime:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import cache
 from itertools import groupby
 from logging import Logger
+from typing import NamedTuple
 
 import pandas as pd
 from sqlalchemy import Connection
@@ -46,12 +47,12 @@ class Planned:
     """Contacts whose calls only a report of Phonon's has: claimed as accepted, not sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Encoded:
-    """A draft that has become a call."""
+class _Encoded(NamedTuple):
+    """A draft that has become a call. ``starts_at``: seconds since the epoch."""
 
     draft: Draft
     client_identifier: str
+    starts_at: float
     call: bytes
 
     def claim(self) -> NewCall:
@@ -60,7 +61,7 @@ class _Encoded:
             draft.contact_id,
             self.client_identifier,
             draft.number_last4,
-            draft.start.timestamp(),
+            self.starts_at,
             draft.number_hashes,
         )
 
@@ -193,7 +194,7 @@ class Planner:
         left = numbers[self._planned_before + admitted :]
         rejects += [draft.suppressed("test run") for draft in drafts[len(left) :]]
         return [
-            replace(draft, numbers=[number], number_last4=number[-4:])
+            draft._replace(numbers=[number], number_last4=number[-4:])
             for draft, number in zip(drafts, left, strict=False)
         ]
 
@@ -201,10 +202,10 @@ class Planner:
         """Encode the calls; one that fits into no request is rejected."""
         names = tuple(self._columns.variables)
         correlation = self._rules.correlation_key
-        texts: dict[datetime, str] = {}
+        starts = {start: (encode_start_time(start), start.timestamp()) for start in {each.start for each in drafts}}
         encoded = []
         for draft in drafts:
-            start = texts.get(draft.start) or texts.setdefault(draft.start, encode_start_time(draft.start))
+            start, starts_at = starts[draft.start]
             identifier = client_identifier(self._rules.campaign, interval_key, draft.contact_id)
             keys = list(zip(names, draft.variables, strict=True))
             if correlation is not None and correlation not in names:
@@ -214,7 +215,7 @@ class Planner:
                 reason = f"call: larger than {MAX_CALL_BYTES} bytes"
                 rejects.append(Reject(draft.row_number, draft.contact_id, CallStatus.INVALID, reason))
             else:
-                encoded.append(_Encoded(draft, identifier, call))
+                encoded.append(_Encoded(draft, identifier, starts_at, call))
         return encoded
 
     def _freeze(self, connection: Connection, plan: Plan, encoded: list[_Encoded], now: float) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from logging import Logger
 
 import numpy as np
@@ -109,7 +109,7 @@ class Suppression:
             if not free:
                 rejects.append(draft.suppressed(DO_NOT_CALL))
             elif len(free) < len(draft.numbers):
-                kept.append(replace(draft, numbers=free, number_last4=free[0][-4:]))
+                kept.append(draft._replace(numbers=free, number_last4=free[0][-4:]))
             else:
                 kept.append(draft)
         return kept

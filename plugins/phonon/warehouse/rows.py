@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
+from types import NoneType
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -74,10 +75,27 @@ def _converted(table: Table, column: Column, values: Sequence[object]) -> list[o
     convert = _CONVERSIONS[column.kind]
     if column.required and None in values:
         raise _refused(table, f"column {column.name} is empty in {values.count(None)} rows")
+    if column.kind is Kind.TEXT and _are_plain_texts(values):
+        return list(values)
     try:
-        return [None if value is None else convert(value) for value in values]
+        # Most columns say the same of many rows, with the very same object.
+        known = {id(value): None if value is None else convert(value) for value in _distinct(values)}
+        return [known[id(value)] for value in values]
     except (TypeError, ValueError, OverflowError) as error:
         raise _refused(table, f"column {column.name} takes {column.kind.name}, and a row has {error}") from None
+
+
+def _are_plain_texts(values: Sequence[object]) -> bool:
+    """Whether all are texts, or missing, that _text would leave as they are."""
+    if not {str, NoneType}.issuperset(map(type, values)):
+        return False
+    whole = "".join(value for value in values if isinstance(value, str))
+    return whole.isascii() and "\x00" not in whole
+
+
+def _distinct(values: Sequence[object]) -> Iterable[object]:
+    """Each object among the values once; not each value, since 1, 1.0 and True are equal."""
+    return {id(value): value for value in values}.values()
 
 
 def _refused(table: Table, what: str) -> WarehouseError:
