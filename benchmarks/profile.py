@@ -8,30 +8,16 @@ from __future__ import annotations
 
 import argparse
 import cProfile
-import logging
 import multiprocessing
 import pstats
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.double import PROJECT, double, seen
-from benchmarks.places import QUERY, Engine, Hook, Place, place_of
-
-_SECURITY_ID = "BeNc" * 16
-_NO_LIMIT = 1_000_000_000
-_STEPS = ("extract_and_batch", "trigger_calls", "push_results")
-_CAMPAIGN = {
-    "name": "bench",
-    "contacts": QUERY,
-    "contact_id": "contact_id",
-    "numbers": ["mobile"],
-    "variables": {"Name": "first_name", "DueDate": "due_date", "Amount": "amount"},
-    "flow_id": "bEnchm4k",
-    "endpoint": "bulk",
-}
+from benchmarks.places import Engine, Place, place_of
 
 
 @dataclass(frozen=True)
@@ -45,7 +31,9 @@ class Step:
 
     def run(self) -> None:
         """Carry it out, and print what it took."""
-        action = self._action()
+        from benchmarks.steps import step  # noqa: PLC0415 - what is imported is measured apart
+
+        action = step(self.name, self.place, self.phonon_url)
         before = resource.getrusage(resource.RUSAGE_SELF)
         began = time.perf_counter()
         if self.functions:
@@ -59,37 +47,6 @@ class Step:
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         floor, peak = before.ru_maxrss // 1024, after.ru_maxrss // 1024
         print(f"{self.name:<20}{seconds:>9.2f}{cpu:>9.2f}{floor:>9}{peak:>9}", flush=True)
-
-    def _action(self) -> Callable[[], object]:
-        import requests  # noqa: PLC0415 - imported where it is measured
-        from sqlalchemy import make_url  # noqa: PLC0415 - as above
-
-        from phonon.api.connection import read_connection  # noqa: PLC0415 - as above
-        from phonon.api.transport import Transport  # noqa: PLC0415 - as above
-        from phonon.campaign.job import CampaignJob, Run  # noqa: PLC0415 - as above
-        from phonon.campaign.model import Campaign  # noqa: PLC0415 - as above
-        from phonon.ledger.store import Ledger  # noqa: PLC0415 - as above
-        from phonon.warehouse.warehouse import open_warehouse  # noqa: PLC0415 - as above
-
-        campaign = Campaign.model_validate(_CAMPAIGN)
-        urls = {f"{each}_url": f"{self.phonon_url}/{each}" for each in ("bulk", "realtime")}
-        settings = read_connection("bench", _SECURITY_ID, {**urls, "bulk_per_minute": _NO_LIMIT})
-        job = CampaignJob(
-            campaign,
-            Run("bench", "manual", "2026-11-24T03:30:00+00:00"),
-            ledger=Ledger(make_url(self.place.ledger_url)),
-            warehouse=open_warehouse(Hook(self.place), conn_id="warehouse"),
-            log=logging.getLogger("bench"),
-        )
-        session = requests.Session()
-        session.trust_env = False
-        return {
-            "extract_and_batch": lambda: job.extract_and_batch(QUERY, settings),
-            "trigger_calls": lambda: job.trigger_calls(
-                settings, lambda: Transport(session, settings.urls, settings.timeout)
-            ),
-            "push_results": lambda: job.push_results("completed"),
-        }[self.name]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -105,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         place.fill(given.contacts)
         print(f"{given.contacts:,} contacts, {given.engine}")
         print(f"{'step':<20}{'seconds':>9}{'CPU':>9}{'floor MB':>9}{'peak MB':>9}", flush=True)
-        for name in _STEPS:
+        for name in ("extract_and_batch", "trigger_calls", "push_results"):
             process = context.Process(target=Step(name, place, url, given.functions).run)
             process.start()
             process.join()

@@ -1,0 +1,1 @@
+"""What people would pick instead: programs that do the same job, without the promises."""
