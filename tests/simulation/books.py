@@ -29,24 +29,25 @@ class Books:
         self._campaigns = campaigns
         self._intervals: dict[tuple[str, str], int] = {}
 
-    def check_now(self) -> None:
-        """What holds at every moment."""
+    def check_now(self) -> list[dict[str, Any]]:
+        """What holds at every moment; gives the results that were looked at."""
         accepted = Counter(call.client_identifier for call in self._wire.phonon.accepted())
         twice = [name for name, times in accepted.items() if times > 1]
         assert not twice, f"called twice: {twice}"
-        for row in self._rows():
+        rows = self._rows()
+        for row in rows:
             name, status = row.get("client_identifier"), row["status"]
             if name in accepted:
                 assert status in _MAY_BE_ACCEPTED, f"{row['contact_id']} was accepted and is shown as {status}"
             elif status == "accepted" and name not in self._wire.said_yes:
                 raise AssertionError(f"{row['contact_id']} is shown as accepted and was not")
         self._check_ledger()
+        return rows
 
     def check_end(self, limit: int, *, clock_was_wrong: bool, happened: Counter[str]) -> None:
         """What holds once everything has ended and been run again in calm weather."""
-        self.check_now()
         shown: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for row in self._rows():
+        for row in self.check_now():
             shown[row["campaign"], row["interval_key"]].append(row["contact_id"])
             happened[row["status"]] += 1
             assert row["status"] != "pending", f"{row['contact_id']} is pending for ever"

@@ -13,6 +13,7 @@ from simulation.run import play_portion, theatre
 
 _SCHEDULES = 10_000
 _PORTION = 250
+_FIRST = 750
 _PROJECT = Path(__file__).resolve().parents[2]
 _EVERYTHING = {
     "sent all", "paused", "ended", "unclear", "unreachable", "top_up", "fix_configuration", "LedgerError",
@@ -21,7 +22,7 @@ _EVERYTHING = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("first", range(0, _SCHEDULES, _PORTION))
+@pytest.mark.parametrize("first", range(_FIRST, _SCHEDULES, _PORTION))
 def test_no_schedule_breaks_an_invariant(first: int) -> None:
     happened, failed = play_portion(range(first, first + _PORTION))
     assert not failed
@@ -29,7 +30,8 @@ def test_no_schedule_breaks_an_invariant(first: int) -> None:
 
 
 def test_the_schedules_hold_every_kind_of_disaster_and_of_outcome() -> None:
-    happened, _ = play_portion(range(600))
+    happened, failed = play_portion(range(_FIRST))
+    assert not failed
     assert {name for name, times in happened.items() if times} >= _EVERYTHING
 
 

@@ -341,9 +341,9 @@ class CampaignJob:
 
     def _result_frames(self, interval_id: int, recorded_at: datetime) -> Iterator[pd.DataFrame]:
         for rows in result_rows(self._ledger, interval_id, chunk_rows=_WRITE_ROWS):
-            # Column by column: pandas takes longer to look into each row.
+            # Column by column: pandas takes longer to look into each row, or to make times its own.
             columns = {name: pd.Series([row[name] for row in rows], dtype=object) for name in rows[0]}
-            yield pd.DataFrame(columns).assign(recorded_at=recorded_at)
+            yield pd.DataFrame(columns | {"recorded_at": pd.Series([recorded_at] * len(rows), dtype=object)})
 
     def _open_warehouse(self) -> Warehouse:
         if self._warehouse is None:

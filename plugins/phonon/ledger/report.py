@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Row, exists, func, or_, select
+from sqlalchemy import Connection, Row, bindparam, exists, func, or_, select
 
 from phonon.api.verdict import Past
 from phonon.ledger.budget import WINDOW_SECONDS
@@ -76,12 +76,13 @@ def result_rows(ledger: Ledger, interval_id: int, *, chunk_rows: int) -> Iterato
     Read in short transactions by key, so that senders are not kept waiting.
     """
     with ledger.transaction(read_only=True) as connection:
-        interval = connection.execute(select(intervals).where(intervals.c.id == interval_id)).one()
+        interval = connection.execute(_INTERVAL, {"interval": interval_id}).one()
     common = {"campaign": interval.campaign, "interval_key": interval.interval_key}
     after: str | None = None
     while True:
+        key = {"interval": interval_id, "after": after, "most": chunk_rows}
         with ledger.transaction(read_only=True) as connection:
-            rows = _call_rows(connection, interval_id, after, chunk_rows)
+            rows = connection.execute(_FIRST_CALLS if after is None else _NEXT_CALLS, key).all()
             answers = _answers(connection, {row.batch_id for row in rows})
         if not rows:
             break
@@ -95,25 +96,12 @@ def totals(connection: Connection, interval_id: int) -> Totals:
     """Count an interval's contacts as the results table shows them."""
     by_status: Counter[CallStatus] = Counter()
     by_code: Counter[int] = Counter()
-    rows = connection.execute(
-        select(batches.c.state, batches.c.past, batches.c.code, func.sum(batches.c.calls))
-        .where(
-            batches.c.interval_id == interval_id, batches.c.calls > 0, batches.c.state.not_in(sorted(WITHOUT_CALLS))
-        )
-        .group_by(batches.c.state, batches.c.past, batches.c.code)
-    )
-    for state, past, code, count in rows:
+    for state, past, code, count in connection.execute(_CALLS_BY_ANSWER, {"interval": interval_id}):
         status = call_status(BatchState(state), Past(past))
         by_status[status] += int(count)
         if code is not None and status in _SHOWN_WITH_ANSWER:
             by_code[code] += int(count)
-    refused = connection.execute(
-        select(rejects.c.status, func.count())
-        .join(intervals, intervals.c.plan_id == rejects.c.plan_id)
-        .where(intervals.c.id == interval_id, ~_claimed_elsewhere(interval_id))
-        .group_by(rejects.c.status)
-    )
-    for status, count in refused:
+    for status, count in connection.execute(_REJECTS_BY_STATUS, {"interval": interval_id}):
         by_status[CallStatus(status)] += count
     return Totals(by_status, by_code)
 
@@ -171,21 +159,12 @@ def open_calls(connection: Connection, interval_id: int) -> int:
     return int(count)
 
 
-def _call_rows(connection: Connection, interval_id: int, after: str | None, most: int) -> Sequence[Any]:
-    query = (
-        select(*_SHOWN_OF_CALL).where(calls.c.interval_id == interval_id).order_by(calls.c.contact_id).limit(most)
-    )
-    if after is not None:
-        query = query.where(calls.c.contact_id > after)
-    return connection.execute(query).all()
-
-
 def _answers(connection: Connection, batch_ids: set[int]) -> dict[int, tuple[Row[Any], dict[str, str]]]:
     """The batches, each with the phonon-uuids of its calls."""
     answers = {}
     ids = sorted(batch_ids)
     for start in range(0, len(ids), 500):
-        for row in connection.execute(select(*WITHOUT_FROZEN).where(batches.c.id.in_(ids[start : start + 500]))):
+        for row in connection.execute(_BATCHES, {"ids": ids[start : start + 500]}):
             answers[row.id] = (row, orjson.loads(zlib.decompress(row.phonon_uuids)) if row.phonon_uuids else {})
     return answers
 
@@ -224,33 +203,14 @@ def _batch_row(batch: Row[Any]) -> dict[str, Any]:
     }
 
 
-def _claimed_elsewhere(interval_id: int) -> ColumnElement[bool]:
-    """Whether another plan, perhaps one that was never completed, has planned a rejected contact after all."""
-    return exists().where(
-        calls.c.interval_id == interval_id,
-        calls.c.contact_id == rejects.c.contact_id,
-        # A contact that is claimed can only be rejected by the same plan as repeated or bad, never as suppressed.
-        or_(rejects.c.status == CallStatus.SUPPRESSED, calls.c.plan_id != rejects.c.plan_id),
-    )
-
-
 def _reject_rows(
     ledger: Ledger, interval: Row[Any], common: Mapping[str, Any], chunk_rows: int
 ) -> Iterator[list[dict[str, Any]]]:
     after = -1
     while True:
+        key = {"plan": interval.plan_id, "interval": interval.id, "after": after, "most": chunk_rows}
         with ledger.transaction(read_only=True) as connection:
-            rows = connection.execute(
-                select(rejects, plans.c.run_id)
-                .join(plans, plans.c.id == rejects.c.plan_id)
-                .where(
-                    rejects.c.plan_id == interval.plan_id,
-                    rejects.c.row_number > after,
-                    ~_claimed_elsewhere(interval.id),
-                )
-                .order_by(rejects.c.row_number)
-                .limit(chunk_rows)
-            ).all()
+            rows = connection.execute(_NEXT_REJECTS, key).all()
         if not rows:
             return
         names = ("run_id", "contact_id", "status", "reason", "number_last4")
@@ -272,3 +232,44 @@ def _highest(events: list[tuple[float, int]]) -> int:
 
 def _datetime(seconds: float | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+# Statements made once: to build one takes the ledger longer than to carry it out.
+_INTERVAL = select(intervals).where(intervals.c.id == bindparam("interval"))
+_FIRST_CALLS = (
+    select(*_SHOWN_OF_CALL)
+    .where(calls.c.interval_id == bindparam("interval"))
+    .order_by(calls.c.contact_id)
+    .limit(bindparam("most"))
+)
+_NEXT_CALLS = _FIRST_CALLS.where(calls.c.contact_id > bindparam("after"))
+_BATCHES = select(*WITHOUT_FROZEN).where(batches.c.id.in_(bindparam("ids", expanding=True)))
+_CALLS_BY_ANSWER = (
+    select(batches.c.state, batches.c.past, batches.c.code, func.sum(batches.c.calls))
+    .where(
+        batches.c.interval_id == bindparam("interval"),
+        batches.c.calls > 0,
+        batches.c.state.not_in(sorted(WITHOUT_CALLS)),
+    )
+    .group_by(batches.c.state, batches.c.past, batches.c.code)
+)
+# Whether another plan, perhaps one that was never completed, has planned a rejected contact after all.
+_CLAIMED_ELSEWHERE = exists().where(
+    calls.c.interval_id == bindparam("interval"),
+    calls.c.contact_id == rejects.c.contact_id,
+    # A contact that is claimed can only be rejected by the same plan as repeated or bad, never as suppressed.
+    or_(rejects.c.status == CallStatus.SUPPRESSED, calls.c.plan_id != rejects.c.plan_id),
+)
+_REJECTS_BY_STATUS = (
+    select(rejects.c.status, func.count())
+    .join(intervals, intervals.c.plan_id == rejects.c.plan_id)
+    .where(intervals.c.id == bindparam("interval"), ~_CLAIMED_ELSEWHERE)
+    .group_by(rejects.c.status)
+)
+_NEXT_REJECTS = (
+    select(rejects, plans.c.run_id)
+    .join(plans, plans.c.id == rejects.c.plan_id)
+    .where(rejects.c.plan_id == bindparam("plan"), rejects.c.row_number > bindparam("after"), ~_CLAIMED_ELSEWHERE)
+    .order_by(rejects.c.row_number)
+    .limit(bindparam("most"))
+)

@@ -33,6 +33,11 @@ class Draft(NamedTuple):
     dropped: bool = False
     """Its moment is outside the hours, and the campaign drops such calls."""
 
+    def with_numbers(self, numbers: list[str], hashes: tuple[int, ...] = ()) -> Draft:
+        """The same contact with other numbers, which their hashes tell apart. Quicker than ``_replace``."""
+        row_number, contact_id, _, _, start, variables, _, dropped = self
+        return Draft(row_number, contact_id, numbers, numbers[0][-4:], start, variables, hashes, dropped)
+
     def suppressed(self, reason: str) -> Reject:
         """Reject the contact because a rule forbids the call."""
         return Reject(self.row_number, self.contact_id, CallStatus.SUPPRESSED, reason, self.number_last4)

@@ -60,7 +60,7 @@ class FrequencyLimit:
                 continue
             used = tuple(hashes[number] for number in free)
             _count(uses, used)
-            kept.append(draft._replace(numbers=free, number_last4=free[0][-4:], number_hashes=used))
+            kept.append(draft.with_numbers(free, used))
         return kept
 
     def _since(self, start: datetime) -> datetime:

@@ -194,8 +194,7 @@ class Planner:
         left = numbers[self._planned_before + admitted :]
         rejects += [draft.suppressed("test run") for draft in drafts[len(left) :]]
         return [
-            draft._replace(numbers=[number], number_last4=number[-4:])
-            for draft, number in zip(drafts, left, strict=False)
+            draft.with_numbers([number], draft.number_hashes) for draft, number in zip(drafts, left, strict=False)
         ]
 
     def _encode(self, drafts: Sequence[Draft], rejects: list[Reject], interval_key: str) -> list[_Encoded]:

@@ -109,7 +109,7 @@ class Suppression:
             if not free:
                 rejects.append(draft.suppressed(DO_NOT_CALL))
             elif len(free) < len(draft.numbers):
-                kept.append(draft._replace(numbers=free, number_last4=free[0][-4:]))
+                kept.append(draft.with_numbers(free))
             else:
                 kept.append(draft)
         return kept

@@ -34,6 +34,9 @@ _WRITING_MEMORY = "128MB"
 # The first comes from another process, the second from another connection of this one.
 _HELD = ("Could not set lock on file", "different configuration than existing connections")
 
+# Of a statement that takes seconds DuckDB draws a bar on the standard output of whoever runs it.
+_NO_PROGRESS = "SET enable_progress_bar = false"
+
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _INCOMING = "phonon_incoming_rows"
 
@@ -101,9 +104,11 @@ class DuckDBWarehouse(Warehouse):
     def _connect_to_write(self) -> Any:
         connection = self._connect(read_only=False)
         hook: Any = self._hook
-        if "memory_limit" not in hook.get_connect_config():
-            # Left alone, DuckDB takes most of the machine's memory, which it shares with other tasks.
-            connection.execute(f"SET memory_limit = '{_WRITING_MEMORY}'")
+        # Left alone, DuckDB takes most of the machine's memory, which it shares with other tasks. Each of its
+        # threads has buffers of its own, and more of them are no quicker: the rows come from one.
+        for name, value in {"memory_limit": _WRITING_MEMORY, "threads": 1}.items():
+            if name not in hook.get_connect_config():
+                connection.execute(f"SET {name} = '{value}'")
         return connection
 
     def _clear(self, connection: Any, table: Table, key: Mapping[str, str]) -> None:
@@ -198,12 +203,13 @@ class DuckDBWarehouse(Warehouse):
             )
         # A file that is not there yet cannot be opened read-only, although its queries may read other files.
         if not (read_only and Path(database).is_file()):
-            return hook.get_conn()
+            connection = hook.get_conn()
+            connection.execute(_NO_PROGRESS)
+            return connection
         # What get_conn does, but for the mode, which is the hook's own for all its connections.
         connection = duckdb.connect(database, read_only=True, config=hook.get_connect_config())
         try:
-            # Of a query that takes seconds DuckDB draws a bar on the standard output of whoever runs it.
-            connection.execute("SET enable_progress_bar = false")
+            connection.execute(_NO_PROGRESS)
             hook.load_extensions(connection)
             hook.configure_secrets(connection)
         except BaseException:

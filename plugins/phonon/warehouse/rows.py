@@ -89,7 +89,7 @@ def _are_plain_texts(values: Sequence[object]) -> bool:
     """Whether all are texts, or missing, that _text would leave as they are."""
     if not {str, NoneType}.issuperset(map(type, values)):
         return False
-    whole = "".join(value for value in values if isinstance(value, str))
+    whole = "".join(filter(None, values))  # type: ignore[arg-type] # nothing but texts is left
     return whole.isascii() and "\x00" not in whole
 
 
