@@ -10,8 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["airflow_home", "ledgers", "postgres_server"]
+
+# A machine may be as busy as it likes: what is tested is what comes out, not how soon.
+settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("project")
 
 _PROJECT = Path(__file__).resolve().parent.parent
 _HOME = Path(tempfile.mkdtemp(prefix="phonon-test-"))
