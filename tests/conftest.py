@@ -18,6 +18,7 @@ pytest_plugins = ["airflow_home", "ledgers", "postgres_server"]
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("project")
 
+_IN_AIRFLOW_SECONDS = 900
 _PROJECT = Path(__file__).resolve().parent.parent
 _HOME = Path(tempfile.mkdtemp(prefix="phonon-test-"))
 
@@ -46,4 +47,7 @@ def _remove_airflow_home() -> Iterator[None]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the real Airflow: it mostly waits, so one worker does that while the others compute."""
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+    in_airflow = [item for item in items if item.get_closest_marker("xdist_group") is not None]
+    for item in in_airflow:
+        item.add_marker(pytest.mark.timeout(_IN_AIRFLOW_SECONDS))
+    items[:] = in_airflow + [item for item in items if item not in set(in_airflow)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,21 +99,22 @@ class AirflowCampaign:
 
         wait_for(has_them, f"Phonon has accepted {count} calls")
 
-    def wait_for_task(self, task_id: str, state: str, *, seconds: float = 60) -> None:
+    def wait_for_task(self, task_id: str, state: str) -> None:
         """Wait until a task instance of the run is in a state."""
-        wait_for(lambda: self.task(task_id)["state"] == state, f"{task_id} is {state}", seconds=seconds)
+        self._wait_for(lambda: self.task(task_id)["state"] == state, f"{task_id} is {state}")
 
-    def wait_for_end(self, *, seconds: float = 120) -> str:
+    def wait_for_end(self) -> str:
         """Wait until the run is over; gives its state."""
+        self._wait_for(lambda: self.client.has_ended(self.name, self.run_id), f"{self.name} has ended")
+        return self.client.run_state(self.name, self.run_id)
+
+    def _wait_for(self, condition: Callable[[], bool], what: str) -> None:
         try:
-            wait_for(
-                lambda: self.client.has_ended(self.name, self.run_id), f"{self.name} has ended", seconds=seconds
-            )
+            wait_for(condition, what)
         except AssertionError as error:
             states = {name: task["state"] for name, task in self.client.tasks(self.name, self.run_id).items()}
             error.add_note(f"{states}\n{self.processes.task_logs(self.name)[-5000:]}")
             raise
-        return self.client.run_state(self.name, self.run_id)
 
     def task(self, task_id: str) -> Mapping[str, Any]:
         """A task instance of the run."""

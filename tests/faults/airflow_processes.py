@@ -155,8 +155,8 @@ def _end_group(process_id: int) -> None:
         os.killpg(process_id, signal.SIGKILL)
 
 
-def wait_for(condition: Callable[[], bool], what: str, *, seconds: float = 60) -> None:
-    """Ask until a condition holds; fails with ``what`` after so many seconds."""
+def wait_for(condition: Callable[[], bool], what: str, *, seconds: float = 300) -> None:
+    """Ask until a condition holds; fails with ``what`` after so many seconds, which a busy machine may need."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"

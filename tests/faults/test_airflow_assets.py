@@ -53,7 +53,7 @@ def wait_for_runs(campaign: AirflowCampaign, count: int) -> None:
         assert "failed" not in {run["state"] for run in runs}, campaign.processes.task_logs(campaign.name)[-5000:]
         return [run["state"] for run in runs] == ["success"] * count
 
-    wait_for(have_ended, f"{count} runs of {campaign.name}", seconds=120)
+    wait_for(have_ended, f"{count} runs of {campaign.name}")
     campaign.run_id = max(campaign.client.runs(campaign.name), key=lambda run: str(run["run_after"]))["dag_run_id"]
 
 

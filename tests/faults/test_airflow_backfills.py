@@ -80,7 +80,7 @@ class Story:
         options = {"reprocess_behavior": behavior, "max_active_runs": at_once}
         would_run = self._client.would_backfill(self._name, *self._range, **options)
         made = self._client.backfill(self._name, *self._range, **options)
-        wait_for(self._is_over, f"the backfill {behavior} is over", seconds=200)
+        wait_for(self._is_over, f"the backfill {behavior} is over")
         self._client.end_backfill(made)
         return self._chapter(would_run)
 

@@ -42,7 +42,7 @@ def answered(campaign: AirflowCampaign, option: str) -> str:
             campaign.client.answer(campaign.name, campaign.run_id, _ASKS, option)
         return campaign.client.has_ended(campaign.name, campaign.run_id)
 
-    wait_for(has_ended, "the run has ended", seconds=120)
+    wait_for(has_ended, "the run has ended")
     return campaign.client.run_state(campaign.name, campaign.run_id)
 
 

@@ -40,7 +40,7 @@ def insert(campaign: AirflowCampaign, *numbers: int) -> None:
 
 
 def wait_for_calls(campaign: AirflowCampaign, count: int) -> None:
-    wait_for(lambda: len(campaign.phonon.accepted()) >= count, f"{count} calls of {campaign.name}", seconds=90)
+    wait_for(lambda: len(campaign.phonon.accepted()) >= count, f"{count} calls of {campaign.name}")
 
 
 def wait_for_quiet(campaign: AirflowCampaign) -> None:
@@ -51,7 +51,7 @@ def wait_for_quiet(campaign: AirflowCampaign) -> None:
         assert "failed" not in states, campaign.processes.task_logs(campaign.name)[-5000:]
         return states == {"success"}
 
-    wait_for(is_quiet, f"the runs of {campaign.name} are over", seconds=90)
+    wait_for(is_quiet, f"the runs of {campaign.name} are over")
 
 
 def test_each_row_is_called_once_although_the_triggerer_is_killed(airflow: AirflowOffice) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +22,7 @@ from phonon.ledger.report import totals
 from phonon.ledger.schema import decisions, number_uses
 from phonon.ledger.store import Ledger
 from phonon.review.approval import LEAST_UNUSUAL, ApprovalDesk, ApprovalNeededError, ApprovalRule, RejectedError
-from phonon.review.approval_text import told_question
+from phonon.review.approval_text import ask_the_same, told_question
 from phonon.review.desk import Person
 from trial import Trial, leaks
 
@@ -178,22 +179,38 @@ def test_nobody_is_asked_about_a_run_that_calls_no_contact(
     assert len(trial.phonon.accepted()) == calls
 
 
-def test_the_question_shows_what_will_happen_and_no_number(new_trial: Callable[..., Trial]) -> None:
-    keys = {"approval": {"above": 0}, "variables": {"Phone": "mobile", "Name": "name"}, "start_at": "11:00"}
-    trial = new_trial(keys=keys, contacts=60)
+def told_by(trial: Trial) -> str:
     trial.extract()
     ledger = Ledger(trial.ledger_url)
     question = trial.job(ledger=ledger).question()
     ledger.close()
     assert question is not None
-    text = told_question(question, zone=INDIA, per_minute=30, counts_requests=False)
     assert isinstance(trial.campaign().calling_window, CallingWindow)
+    return told_question(question, zone=INDIA, per_minute=30, counts_requests=False)
+
+
+def test_the_question_shows_what_will_happen_and_no_number(new_trial: Callable[..., Trial]) -> None:
+    keys = {"approval": {"above": 0}, "variables": {"Phone": "mobile", "Name": "name"}}
+    text = told_by(new_trial(keys=keys, contacts=60))
     assert "| 60 | 6 |" in text
     assert "2 minutes" in text
-    assert "11:00" in text
+    assert re.search(r"\| \w{3} \d{4}-\d\d-\d\d \| (\d\d:\d\d) \| \1 \| 60 \|", text)
     assert "******0000" in text
     assert "Name=Asha" in text
     assert not leaks(text)
+
+
+def test_the_same_is_asked_if_only_the_times_of_day_differ(new_trial: Callable[..., Trial]) -> None:
+    keys = {"approval": {"above": 0}, "variables": {"Name": "name"}}
+    text = told_by(new_trial(keys=keys, contacts=60))
+    later = re.sub(r"\d\d:\d\d", "23:58", text)
+    assert later != text
+    assert ask_the_same(text, later)
+    (day, *_) = re.findall(r"\d{4}-\d\d-\d\d", text)
+    changes = {"| 60 |": "| 61 |", "******0000": "******0001", "Asha": "Meera", day: "2020-01-01", "| 6 |": "| 7 |"}
+    for old, new in changes.items():
+        assert old in text
+        assert not ask_the_same(text, text.replace(old, new)), old
 
 
 def test_a_rejection_that_was_interrupted_is_finished_before_anything_is_sent(

@@ -19,6 +19,7 @@ _SHOWN_VARIABLES = 6
 _LONGEST = 40
 _DATE = re.compile(r"[12]\d{3}-[01]\d-[0-3]\d([T ][\d:.+]+)?")
 """Looks like a number to who masks numbers."""
+_TIME_OF_DAY = re.compile(r"\d\d:\d\d(:\d\d)?")
 
 
 def told_question(question: Question, *, zone: tzinfo, per_minute: int, counts_requests: bool) -> str:
@@ -39,6 +40,14 @@ def told_question(question: Question, *, zone: tzinfo, per_minute: int, counts_r
         "*Reject*: nothing of this is sent, and a corrected query can be run again over the interval.",
     ]
     return "\n\n".join(parts)
+
+
+def ask_the_same(one: str, other: str) -> bool:
+    """Whether two descriptions are of the same calls on the same days: only the times of day may differ.
+
+    Calls that were taken back and are planned again start at a later moment, and are what was asked about before.
+    """
+    return _TIME_OF_DAY.sub("", one) == _TIME_OF_DAY.sub("", other)
 
 
 def _minutes(minutes: float) -> str:
