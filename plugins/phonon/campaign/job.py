@@ -49,8 +49,8 @@ from phonon.review.desk import Person
 from phonon.warehouse.warehouse import Warehouse
 
 _JINJA = re.compile(r"\{[{%]")
-_READ_ROWS = 10_000
-_WRITE_ROWS = 10_000
+_READ_ROWS = 2_500
+_WRITE_ROWS = 2_500
 _KEEP_NUMBERS_SECONDS = KEEP_NUMBERS_DAYS * 24 * 3600.0
 
 

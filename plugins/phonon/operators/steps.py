@@ -298,7 +298,7 @@ def summary_of(ti: Any, *, senders: int = 1) -> dict[str, Any]:
     Why they stopped is said by the last of those that did, unless nothing was left for it to keep from being sent.
     """
     found = ti.xcom_pull(task_ids=TRIGGER_CALLS) or []
-    reports = sorted([found] if isinstance(found, Mapping) else found, key=lambda report: str(report["as_of"]))
+    reports = sorted([found] if isinstance(found, Mapping) else found, key=lambda report: str(report.get("as_of")))
     if len(reports) < senders:
         return {}
     last = reports[-1]
