@@ -30,7 +30,7 @@ up: setup  ## Airflow with its UI and the stand-in Phonon, until Ctrl-C
 	@$(BIN)/python -m demo.up
 
 test: lint  ## Lint, types, import rules, and the whole test suite
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -q
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup -q
 
 lint: setup  ## Lint, types, import rules
 	@$(BIN)/python -m ruff check .

@@ -9,6 +9,10 @@ from dataclasses import dataclass, field
 from benchmarks.double import Seen
 
 
+class NoRunError(Exception):
+    """A contender cannot be installed here, or its run failed."""
+
+
 @dataclass(frozen=True)
 class Measured:
     """One run. ``megabytes``: the highest peak memory of its processes, None where it was not measured.

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from benchmarks.double import PROJECT, seen
-from benchmarks.measured import Measured
+from benchmarks.measured import Measured, NoRunError
 from benchmarks.places import Place
 
 PLAIN = "plain script"
@@ -19,10 +19,6 @@ DLT = "dlt"
 STEPS = "phonon, without Airflow"
 
 _OWN_PYTHON = PROJECT / ".bench-venv" / "bin" / "python"
-
-
-class NotThereError(Exception):
-    """A contender cannot be installed here."""
 
 
 def run(name: str, place: Place, url: str) -> Measured:
@@ -77,8 +73,8 @@ def _dlt_python() -> Path:
     print("installing dlt into .bench-venv ...", flush=True)
     subprocess.run([sys.executable, "-m", "venv", str(_OWN_PYTHON.parent.parent)], check=True)
     requirements = str(PROJECT / "benchmarks" / "requirements.txt")
-    install = [str(_OWN_PYTHON), "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", requirements]
+    install = [str(_OWN_PYTHON), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "-r", requirements]
     if subprocess.run(install, check=False).returncode:
-        raise NotThereError("could not be installed here")
+        raise NoRunError("could not be installed here")
     done.write_text(wanted, encoding="utf-8")
     return _OWN_PYTHON
