@@ -47,7 +47,7 @@ def _remove_airflow_home() -> Iterator[None]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the real Airflow: it mostly waits, so one worker does that while the others compute."""
-    in_airflow = [item for item in items if item.get_closest_marker("xdist_group") is not None]
-    for item in in_airflow:
-        item.add_marker(pytest.mark.timeout(_IN_AIRFLOW_SECONDS))
-    items[:] = in_airflow + [item for item in items if item not in set(in_airflow)]
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+    for item in items:
+        if item.get_closest_marker("xdist_group") is not None:
+            item.add_marker(pytest.mark.timeout(_IN_AIRFLOW_SECONDS))

@@ -29,6 +29,7 @@ def test_no_schedule_breaks_an_invariant(first: int) -> None:
     assert happened["sent all"] > _PORTION / 2, "most schedules should come to sending"
 
 
+@pytest.mark.timeout(900)
 def test_the_schedules_hold_every_kind_of_disaster_and_of_outcome() -> None:
     happened, failed = play_portion(range(_FIRST))
     assert not failed
