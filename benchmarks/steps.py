@@ -13,8 +13,9 @@ from sqlalchemy import make_url
 from benchmarks.places import QUERY, Engine, Hook, Place
 from phonon.api.connection import read_connection
 from phonon.api.transport import Transport
-from phonon.campaign.job import CampaignJob, Run
+from phonon.campaign.job import CampaignJob
 from phonon.campaign.model import Campaign
+from phonon.campaign.run import Run
 from phonon.ledger.store import Ledger
 from phonon.warehouse.warehouse import open_warehouse
 

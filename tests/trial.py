@@ -18,8 +18,9 @@ from sqlalchemy import URL
 
 from phonon.api.connection import ConnectionSettings, read_connection
 from phonon.api.transport import Transport
-from phonon.campaign.job import CampaignJob, Run, Sent
+from phonon.campaign.job import CampaignJob, Sent
 from phonon.campaign.model import Campaign
+from phonon.campaign.run import Run
 from phonon.ledger.store import Ledger
 from phonon.planning.planner import Planned
 from phonon.warehouse.warehouse import Warehouse, open_warehouse

@@ -12,10 +12,19 @@ HEAVY = ("airflow", "croniter", "duckdb", "numpy", "pandas", "requests", "sqlalc
 
 @pytest.mark.parametrize("module", ["phonon.campaign.loading", "phonon.campaign.model", "phonon.campaign.schema"])
 def test_reading_campaigns_imports_nothing_heavy(module: str) -> None:
-    script = f"import sys, {module}; print(sorted(set({HEAVY!r}) & set(sys.modules)))"
+    assert imported_by(module, HEAVY) == "[]"
+
+
+def test_sending_waits_for_no_import_of_other_steps() -> None:
+    """Each task is a process of its own, and importing pandas takes it a while."""
+    assert imported_by("phonon.campaign.job", unneeded) == "[]"
+
+
+def imported_by(module: str, names: tuple[str, ...]) -> str:
+    script = f"import sys, {module}; print(sorted(set({names!r}) & set(sys.modules)))"
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, check=True, capture_output=True, text=True, env={"PYTHONPATH": str(PLUGINS)})
-    assert done.stdout.strip() == "[]"
+    return done.stdout.strip()
 
 
 def test_calling_windows_need_the_standard_library_only() -> None:

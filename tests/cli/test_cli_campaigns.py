@@ -7,8 +7,10 @@ import os
 import re
 import zlib
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
@@ -205,11 +207,15 @@ def test_what_cannot_be_tried_is_one_message_and_status_1(world: World) -> None:
 
 
 def test_a_preview_is_what_a_run_would_send_but_for_the_stars(world: World) -> None:
-    world.write(contacts="SELECT id, mobile, 'call 99999 88888' AS name FROM people ORDER BY rowid")
+    # Of another day than today's, so that 11:30 is never past: the start-times would be those of the clock.
+    other_day = (datetime.now(ZoneInfo("Asia/Kolkata")) + timedelta(days=3)).strftime("%a").lower()
+    keys = {"window": {"days": [other_day]}}
+    world.write(contacts="SELECT id, mobile, 'call 99999 88888' AS name FROM people ORDER BY rowid", **keys)
+    trial = Trial(world.trial.folder, world.trial.phonon, world.trial.ledger_url, keys={**KEYS, **keys})
     shown = phonon("preview", "trial", "--limit", "3", "--date", DATE, "--raw")
     assert shown.exit_code == 0
     [body] = shown.stdout.splitlines()
-    assert body == expected_body(world.trial, name="call 99999 88888", limit=3)
+    assert body == expected_body(trial, name="call 99999 88888", limit=3)
     content = json.loads(body)
     assert content["security-id"] == "*" * 64
     assert content["calls"][2]["contact-numbers"] == ["********0002"]

@@ -6,9 +6,12 @@ from threading import Barrier
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import URL, inspect, text
 
 from phonon.errors import LedgerError
+from phonon.ledger import migrations
+from phonon.ledger.migration import VERSION
 from phonon.ledger.schema import PREFIX, metadata
 from phonon.ledger.store import Ledger
 
@@ -19,6 +22,11 @@ def test_the_migrated_schema_is_the_one_the_code_works_with(ledger: Ledger) -> N
             connection, opts={"version_table": f"{PREFIX}version", "compare_type": True}
         )
         assert compare_metadata(context, metadata) == []
+
+
+def test_the_version_is_that_of_the_newest_migration() -> None:
+    [folder] = migrations.__path__
+    assert ScriptDirectory(folder).get_current_head() == VERSION
 
 
 def test_every_table_carries_the_prefix(ledger: Ledger) -> None:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from sqlalchemy import Connection, inspect, text
 
 from phonon.errors import LedgerError
 from phonon.ledger.schema import PREFIX
 
+VERSION = "0007"
+"""Of the schema: the newest of ``migrations/versions``."""
 _LOCK = 0x70686F6E6F6E
 """Key of PostgreSQL's advisory lock for migrations: "phonon"."""
 
@@ -22,21 +20,30 @@ def migrate(connection: Connection) -> None:
 
     Raises LedgerError when the ledger was written by newer code, which this code could misread.
     """
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    config.attributes["connection"] = connection
-    head = ScriptDirectory.from_config(config).get_current_head()
+    if _version(connection) == VERSION:
+        return
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
     found = _version(connection)
-    if found == head:
-        return
+    if found != VERSION:
+        _upgrade(connection, found)
+
+
+def _upgrade(connection: Connection, found: str | None) -> None:
+    # Imported here: it takes every task a while, and a ledger is upgraded once.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.attributes["connection"] = connection
     try:
-        command.upgrade(config, "head")
+        command.upgrade(config, VERSION)
     except CommandError as error:
         raise LedgerError(
             f"The ledger has schema version {found}, which this version of the project does not know (it knows up "
-            f"to {head}). It was written by a newer version: upgrade this installation."
+            f"to {VERSION}). It was written by a newer version: upgrade this installation."
         ) from error
 
 

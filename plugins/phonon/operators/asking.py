@@ -14,7 +14,7 @@ from phonon.operators.context import person_of
 from phonon.operators.notifying import told_of
 
 if TYPE_CHECKING:
-    from phonon.campaign.job import Run
+    from phonon.campaign.run import Run
     from phonon.operators.steps import CampaignOperator
     from phonon.review.approval import Question
 

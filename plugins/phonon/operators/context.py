@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from phonon.campaign.model import Campaign
+from phonon.campaign.run import Run
 from phonon.campaign.schedule import AssetSchedule
 from phonon.errors import ConfigurationError, PhononError
 from phonon.warehouse.failures import QueryError, WrongTableError
@@ -49,13 +50,12 @@ def interval_end(dag_run: Any) -> datetime | None:
     return end
 
 
-def run_of(context: Mapping[str, Any], *, dry_run: bool, limit: int | None, test_numbers: Sequence[str]) -> Any:
+def run_of(context: Mapping[str, Any], *, dry_run: bool, limit: int | None, test_numbers: Sequence[str]) -> Run:
     """Describe the run of a task, with the interval it works on.
 
     A run with test numbers has an interval of its own: it must neither claim nor disturb the real one.
     """
-    from phonon.campaign.job import Run  # noqa: PLC0415 - heavy, and this module is imported by every Dag file
-    from phonon.ledger.followed import TEST_INTERVALS  # noqa: PLC0415 - as above
+    from phonon.ledger.followed import TEST_INTERVALS  # noqa: PLC0415 - heavy, and each Dag file imports this module
 
     dag_run = context["dag_run"]
     numbers = _test_numbers(test_numbers)

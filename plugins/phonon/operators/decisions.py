@@ -12,7 +12,7 @@ from phonon.errors import ConfigurationError
 from phonon.operators.context import interval_end
 
 if TYPE_CHECKING:
-    from phonon.campaign.job import Run
+    from phonon.campaign.run import Run
     from phonon.planning.planner import Planned
 
 DECISION = "decision"

@@ -196,7 +196,7 @@ class SendAndPushOperator(LedgerOperator):
 
     def _work(self, campaign: Campaign, run_id: str, interval_key: str, *, sends: bool) -> dict[str, int]:
         """Send and push one interval; what sending failed of is raised after the push."""
-        from phonon.campaign.job import Run  # noqa: PLC0415 - as above
+        from phonon.campaign.run import Run  # noqa: PLC0415 - as above
 
         run = Run(run_id=run_id, run_type="manual", interval_key=interval_key)
         worker = self._working = CampaignOperator(task_id=self.task_id, campaign=campaign, dag=None)

@@ -13,7 +13,7 @@ from phonon.campaign.schedule import NewRows, NewRowsSchedule
 from phonon.cursor_value import RowRange
 
 if TYPE_CHECKING:
-    from phonon.campaign.job import Run
+    from phonon.campaign.run import Run
 
 
 def new_rows_asset(campaign: str, watch: NewRows, warehouse_conn_id: str) -> Asset:

@@ -15,9 +15,9 @@ from phonon.campaign.notices import Told
 from phonon.errors import PhononError, masked
 
 if TYPE_CHECKING:
-    from phonon.campaign.job import Run
     from phonon.campaign.notices import Notice
     from phonon.campaign.notification import Notification
+    from phonon.campaign.run import Run
 
 _LONGEST_SECONDS = 60.0
 """After which a notifier is left to itself: some wait for a server without end."""

@@ -23,7 +23,8 @@ from phonon.operators.steps import (
 )
 
 if TYPE_CHECKING:
-    from phonon.campaign.job import Pushed, Run
+    from phonon.campaign.results import Pushed
+    from phonon.campaign.run import Run
 
 
 class PhononOutboundOperator(CampaignOperator):

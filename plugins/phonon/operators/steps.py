@@ -22,8 +22,10 @@ from phonon.operators.new_rows import with_new_rows
 from phonon.operators.notifying import announce, is_last_try, told_of
 
 if TYPE_CHECKING:
-    from phonon.campaign.job import CampaignJob, Pushed, Run, Sent
+    from phonon.campaign.job import CampaignJob, Sent
     from phonon.campaign.notices import Notice
+    from phonon.campaign.results import Pushed
+    from phonon.campaign.run import Run
     from phonon.ledger.report import Totals
 
 EXTRACT_AND_BATCH = "extract_and_batch"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from phonon.campaign.document import Document, Location
-from phonon.campaign.job import contact_columns
+from phonon.campaign.extraction import contact_columns
 from phonon.campaign.loading import BrokenCampaign, campaign_files, find_campaigns, load_campaign
 from phonon.campaign.model import Campaign
 from phonon.campaign.problems import CampaignError

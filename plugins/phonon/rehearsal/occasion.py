@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from phonon.campaign.job import Run
 from phonon.campaign.model import Campaign
+from phonon.campaign.run import Run
 from phonon.campaign.schedule import AssetSchedule, NewRowsSchedule
 from phonon.errors import ConfigurationError
 
