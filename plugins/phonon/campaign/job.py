@@ -12,6 +12,7 @@ from phonon.api.codes import CURE, Code
 from phonon.api.connection import ConnectionSettings
 from phonon.api.endpoints import Endpoint
 from phonon.api.transport import Transport
+from phonon.campaign.collecting import new_objects_only
 from phonon.campaign.model import Campaign
 from phonon.campaign.run import Run
 from phonon.dispatch.dispatcher import Dispatcher, Stop, Stopped
@@ -76,7 +77,8 @@ class CampaignJob:
 
         warehouse = self._open_warehouse()
         extraction = Extraction(self._campaign, self._run, ledger=self._ledger, warehouse=warehouse, log=self._log)
-        return extraction.plan(sql, settings, suppress=suppress)
+        with new_objects_only():
+            return extraction.plan(sql, settings, suppress=suppress)
 
     def _withdraw(self, interval_id: int) -> None:
         """Take back what was planned before its number was put on the do-not-call list."""
@@ -203,7 +205,8 @@ class CampaignJob:
 
         warehouse, interval_id = self._open_warehouse(), self._interval_id()
         push = Push(self._campaign, self._run, ledger=self._ledger, warehouse=warehouse, log=self._log)
-        return push.replace(interval_id, outcome)
+        with new_objects_only():
+            return push.replace(interval_id, outcome)
 
     def _open_warehouse(self) -> Warehouse:
         if self._warehouse is None:
