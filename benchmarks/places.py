@@ -14,8 +14,10 @@ from typing import Any
 
 import duckdb
 import psycopg
+from sqlalchemy import make_url
 
 from benchmarks.double import HIGHEST_NUMBER
+from phonon.ledger.store import Ledger
 
 CONTACTS = "bench_contacts"
 QUERY = f"SELECT contact_id, mobile, first_name, due_date, amount FROM {CONTACTS}"
@@ -87,7 +89,11 @@ class Place:
         return self.airflow_warehouse
 
     def fill(self, contacts: int) -> None:
-        """Forget everything, and have so many contacts."""
+        """Forget everything, and have so many contacts, and a ledger with nobody in it, as after a first run."""
+        self._empty(contacts)
+        Ledger(make_url(self.ledger_url)).close()
+
+    def _empty(self, contacts: int) -> None:
         if self.engine is Engine.EMBEDDED:
             for file in (self.warehouse_file, self.ledger_file):
                 for path in self.folder.glob(file.name + "*"):

@@ -162,3 +162,24 @@ def test_a_file_in_a_folder_that_is_not_there_is_named(monkeypatch: pytest.Monke
 
     with pytest.raises(WarehouseError, match=r"'lost' cannot be opened: .*nowhere.*No such file"):
         ones(warehouse)
+
+
+_LIST = "SELECT len(list(i)) AS length FROM range(20_000_000) AS r(i)"
+"""160 MB that DuckDB cannot put on disk."""
+
+
+def test_a_query_that_needs_more_memory_than_is_taken_at_first_gets_it(in_duckdb: Place) -> None:
+    [frame] = in_duckdb.warehouse.read(_LIST, chunk_rows=10)
+
+    assert list(frame["length"]) == [20_000_000]
+
+
+def test_a_query_gets_no_more_memory_than_the_connection_gives_it(
+    duckdb_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = {"conn_type": "duckdb", "host": str(duckdb_file), "extra": {"memory_limit": "100MB"}}
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(connection))
+    warehouse = open_warehouse(DuckDBHook(duckdb_conn_id="warehouse"), conn_id="warehouse")
+
+    with pytest.raises(WarehouseError, match="Out of Memory Error"):
+        list(warehouse.read(_LIST, chunk_rows=10))

@@ -167,13 +167,13 @@ def _rehearsal(folder: Path | None, name: str, date: str | None, partition: str 
     from phonon.cli.opening import look_up_as_airflow_does  # noqa: PLC0415 - as above
 
     look_up_as_airflow_does()
-    from phonon.hooks.phonon import PhononHook  # noqa: PLC0415 - as above
+    from phonon.hooks.account import account_settings  # noqa: PLC0415 - as above
     from phonon.hooks.warehouse import warehouse_of  # noqa: PLC0415 - as above
     from phonon.rehearsal.occasion import Occasion  # noqa: PLC0415 - as above
     from phonon.rehearsal.rehearsal import Rehearsal  # noqa: PLC0415 - as above
 
     occasion = Occasion.of(campaign, moment, partition)
-    settings = PhononHook(campaign.phonon_conn_id).settings
+    settings = account_settings(campaign.phonon_conn_id)
     warehouse = warehouse_of(campaign.warehouse_conn_id)
     ledger = _ledger(campaign.ledger_conn_id)
     try:

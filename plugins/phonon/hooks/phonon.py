@@ -13,15 +13,13 @@ from requests import Session
 from requests_toolbelt.adapters.socket_options import TCPKeepAliveAdapter
 
 from phonon.api.answer import Answer
-from phonon.api.connection import ConnectionSettings, read_connection
+from phonon.api.connection import ConnectionSettings
 from phonon.api.endpoints import MAX_BYTES, MAX_CALLS, Endpoint
 from phonon.api.request import Envelope, encode_call, encode_start_time, freeze
 from phonon.api.transport import NotSent, Transport
 from phonon.api.verdict import Past, Verdict, classify
 from phonon.errors import ConfigurationError, UnreachableError
-from phonon.hooks.connections import connection_of, extra_of
-
-_EXAMPLE = '{"conn_type": "phonon", "password": "the security-id of the flow\'s edit page"}'
+from phonon.hooks.account import CONN_TYPE, account_settings
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class PhononHook(HttpHook):  # type: ignore[misc] # Airflow's classes are untype
 
     conn_name_attr = "phonon_conn_id"
     default_conn_name = "phonon_default"
-    conn_type = "phonon"
+    conn_type = CONN_TYPE
     hook_name = "Phonon"
 
     def __init__(self, phonon_conn_id: str = default_conn_name) -> None:
@@ -71,13 +69,7 @@ class PhononHook(HttpHook):  # type: ignore[misc] # Airflow's classes are untype
     @cached_property
     def settings(self) -> ConnectionSettings:
         """The connection, checked. Raises ConfigurationError that names the key and the cure."""
-        connection = connection_of(self.phonon_conn_id, of="Phonon", example=_EXAMPLE)
-        if connection.conn_type != self.conn_type:
-            raise ConfigurationError(
-                f"Connection {self.phonon_conn_id!r} has the type {connection.conn_type!r}. Correct it: an account "
-                f"at Phonon is of type {self.conn_type!r}."
-            )
-        return read_connection(self.phonon_conn_id, connection.password, extra_of(connection))
+        return account_settings(self.phonon_conn_id)
 
     def get_conn(
         self,

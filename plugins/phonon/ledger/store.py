@@ -20,6 +20,10 @@ from phonon.ledger.migration import migrate
 from phonon.ledger.schema import meta
 
 _LOCK_WAIT_SECONDS = 60
+_CACHE_KIB = 8_000
+"""Of an SQLite file in memory: what a chunk of a plan reads of the index of numbers is still there as it writes."""
+_CHECKPOINT_PAGES = 8_000
+"""Of SQLite's write-ahead log, 4 KiB each: a page that chunk after chunk changes is written back once."""
 _SYNCHRONOUS = """
 SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'
 """
@@ -138,6 +142,8 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
         reraise=True,
     )
     waiting(connection.execute, "PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
     # A committed SENDING must survive a power cut: what was sent after it cannot be unsent.
     connection.execute("PRAGMA synchronous = FULL")
 

@@ -141,11 +141,11 @@ def _no_answer(operator: CampaignOperator) -> str:
 
 
 def _body(operator: CampaignOperator, question: Question) -> str:
-    from phonon.hooks.phonon import PhononHook  # noqa: PLC0415 - heavy, and a Dag file imports this module
+    from phonon.hooks.account import account_settings  # noqa: PLC0415 - heavy, and a Dag file imports this module
     from phonon.review.approval_text import told_question  # noqa: PLC0415 - as above
 
     campaign = operator.campaign
-    settings = PhononHook(campaign.phonon_conn_id).settings
+    settings = account_settings(campaign.phonon_conn_id)
     return told_question(
         question,
         zone=campaign.calling_window.timezone,

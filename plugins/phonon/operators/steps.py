@@ -91,13 +91,13 @@ class CampaignOperator(BaseOperator):  # type: ignore[misc] # Airflow's classes 
 
     def extract_and_batch(self, run: Run, sql: str, suppress: str | None = None) -> dict[str, Any]:
         """Plan the calls of the interval; gives ids and counts."""
-        from phonon.hooks.phonon import PhononHook  # noqa: PLC0415 - as above
+        from phonon.hooks.account import account_settings  # noqa: PLC0415 - as above
 
         if self.campaign.notify:
             from phonon.hooks.notifiers import check_notifiers  # noqa: PLC0415 - as above
 
             check_notifiers(self.campaign)
-        settings = PhononHook(self.campaign.phonon_conn_id).settings
+        settings = account_settings(self.campaign.phonon_conn_id)
         with self.job(run, warehouse=True) as job:
             planned = job.extract_and_batch(sql, settings, suppress=suppress)
         return {

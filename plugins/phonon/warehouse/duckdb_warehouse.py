@@ -30,7 +30,9 @@ from phonon.warehouse.warehouse import SqlHook, Warehouse
 
 _LOCK_WAIT_SECONDS = 60.0
 _LONGEST_PAUSE_SECONDS = 2.0
-_WRITING_MEMORY = "128MB"
+# Left alone, DuckDB takes most of the machine's memory, which a task shares with other tasks: it keeps what it has
+# read of a file. A sort or a join of millions of rows takes as long with this, since it goes to disk.
+_MODEST = {"memory_limit": "128MB", "threads": 1}
 # The first comes from another process, the second from another connection of this one.
 _HELD = ("Could not set lock on file", "different configuration than existing connections")
 
@@ -71,7 +73,7 @@ class DuckDBWarehouse(Warehouse):
         with closing(self._connect(read_only=True)) as connection:
             with reported(self._conn_id, READING, READING_CURE):
                 zoned, query = self._without_zoned_times(connection, sql)
-                connection.execute(query)
+                self._run(connection, query)
             for frame in fetched(connection, chunk_rows=chunk_rows, conn_id=self._conn_id):
                 for name in zoned:
                     frame[name] = pd.Series([_time(value) for value in frame[name]], dtype=object)
@@ -103,13 +105,27 @@ class DuckDBWarehouse(Warehouse):
 
     def _connect_to_write(self) -> Any:
         connection = self._connect(read_only=False)
-        hook: Any = self._hook
-        # Left alone, DuckDB takes most of the machine's memory, which it shares with other tasks. Each of its
-        # threads has buffers of its own, and more of them are no quicker: the rows come from one.
-        for name, value in {"memory_limit": _WRITING_MEMORY, "threads": 1}.items():
-            if name not in hook.get_connect_config():
-                connection.execute(f"SET {name} = '{value}'")
+        self._be_modest(connection)
         return connection
+
+    def _be_modest(self, connection: Any) -> list[str]:
+        """Limit what DuckDB takes, where the connection does not say what it may; gives what was set."""
+        hook: Any = self._hook
+        ours = {name: value for name, value in _MODEST.items() if name not in hook.get_connect_config()}
+        for name, value in ours.items():
+            connection.execute(f"SET {name} = '{value}'")
+        return list(ours)
+
+    def _run(self, connection: Any, query: str) -> None:
+        """Run a query, with little memory at first."""
+        ours = self._be_modest(connection)
+        try:
+            connection.execute(query)
+        except duckdb.OutOfMemoryException:
+            # A few things do not go to disk, such as the median of each of a million groups.
+            for name in ours:
+                connection.execute(f"RESET {name}")
+            connection.execute(query)
 
     def _clear(self, connection: Any, table: Table, key: Mapping[str, str]) -> None:
         connection.begin()
