@@ -65,13 +65,27 @@ def test_a_sender_that_may_not_start_does_not_even_connect(serve: Serve) -> None
     assert server.visits == 0
 
 
-def test_requests_one_after_another_share_a_connection(serve: Serve) -> None:
+def test_requests_in_real_time_share_a_connection(serve: Serve) -> None:
     server = serve(echo)
+    transport = sender(server.url)
+    for body in (b"one", b"two", b"three"):
+        assert is_answer_to(body, transport.post(Endpoint.REALTIME, body, may_start=lambda: True))
+    transport.close()
+    assert server.visits == 1
+
+
+def test_a_bulk_request_is_not_lost_with_a_connection_that_the_server_closes_just_then(serve: Serve) -> None:
+    def answer_then_close_on_the_next(visit: Visit) -> None:
+        visit.send(http("200 OK", success_for(visit.request() or b"")))
+        if visit.head():
+            visit.reset()
+
+    server = serve(answer_then_close_on_the_next)
     transport = sender(server.url)
     for body in (b"one", b"two", b"three"):
         assert is_answer_to(body, transport.post(Endpoint.BULK, body, may_start=lambda: True))
     transport.close()
-    assert server.visits == 1
+    assert server.visits == 3
 
 
 def test_a_kept_connection_that_the_server_has_closed_is_not_used_again(serve: Serve) -> None:
@@ -82,7 +96,7 @@ def test_a_kept_connection_that_the_server_has_closed_is_not_used_again(serve: S
     server = serve(answer_once)
     transport = sender(server.url)
     for body in (b"one", b"two"):
-        assert is_answer_to(body, transport.post(Endpoint.BULK, body, may_start=lambda: True))
+        assert is_answer_to(body, transport.post(Endpoint.REALTIME, body, may_start=lambda: True))
         server.await_visits()
     transport.close()
     assert server.bodies == [b"one", b"two"]

@@ -106,6 +106,13 @@ def test_a_time_with_a_zone_is_aware(place: Place) -> None:
     assert type(frame["it's at"][0]) is dt.datetime
 
 
+def test_a_number_of_single_precision_is_what_was_written(place: Place) -> None:
+    amounts = "VALUES (1, CAST(1999.99 AS real)), (2, CAST(-0.1 AS real)), (3, NULL)"
+    sql = f"SELECT amount FROM ({amounts}) AS customers(id, amount) ORDER BY id"
+    [frame] = place.warehouse.read(sql, chunk_rows=10)
+    assert list(frame["amount"]) == [1999.99, -0.1, None]
+
+
 @pytest.mark.parametrize(
     "sql",
     ["SELECT '100%' AS a;", "SELECT '100%' AS a -- all", "-- all\nWITH w AS (SELECT '100%' AS a) SELECT * FROM w"],

@@ -26,6 +26,9 @@ from urllib3.exceptions import HTTPError
 from phonon.api.answer import Answer, read_answer
 from phonon.api.endpoints import Endpoint
 
+_FRESH = {Endpoint.BULK}
+"""Endpoints of which each request has a connection of its own. A server may close a kept one at the very moment at
+which the next request is written: then nobody knows whether that arrived, and only real time can be asked again."""
 _ANSWER_BYTES = 4_000_000
 """An answer longer than this is not Phonon's: 500 listed calls take about 60,000."""
 
@@ -64,9 +67,12 @@ class _Body:
     """A request body that remembers whether anything of it was asked for, and ends a send that is late.
 
     Close it when the answer was read.
+
+    :param is_last: whether its connection is to carry no other one after it.
     """
 
-    def __init__(self, content: bytes, timeout: Timeout, may_start: Callable[[], bool]) -> None:
+    def __init__(self, content: bytes, timeout: Timeout, may_start: Callable[[], bool], *, is_last: bool) -> None:
+        self.is_last = is_last
         self._content = io.BytesIO(content)
         self._may_start = may_start
         self._length = len(content)
@@ -107,12 +113,20 @@ class _Body:
 
 
 class _Connection(HTTPConnection):
-    """Tells a body which connection it goes over."""
+    """Tells a body which connection it goes over, and is not used again after one that asks for that."""
+
+    _is_spent = False
 
     def request(self, method: str, url: str, body: Any = None, *args: Any, **kwargs: Any) -> None:
         if isinstance(body, _Body):
             body.connection = self
+            self._is_spent = body.is_last
         super().request(method, url, body, *args, **kwargs)
+
+    @property
+    def is_connected(self) -> bool:
+        """Asked by urllib3 of a kept connection; one that is not is connected anew."""
+        return super().is_connected and not self._is_spent
 
 
 class _SecureConnection(_Connection, HTTPSConnection):
@@ -140,7 +154,7 @@ class Transport:
         """
         if not may_start():
             return NotSent("the sender was suspended for too long before it could send")
-        with closing(_Body(content, self.timeout, may_start)) as body:
+        with closing(_Body(content, self.timeout, may_start, is_last=endpoint in _FRESH)) as body:
             self._bodies.add(body)
             try:
                 return self._exchange(self._urls[endpoint], body)
@@ -158,9 +172,8 @@ class Transport:
 
     def _exchange(self, url: str, body: _Body) -> Answer:
         # Not session.post(): it reads the whole body of a redirect, however long, even when told not to follow.
-        prepared = self._session.prepare_request(
-            requests.Request("POST", url, data=body, headers={"Content-Type": "application/json"})
-        )
+        headers = {"Content-Type": "application/json"} | ({"Connection": "close"} if body.is_last else {})
+        prepared = self._session.prepare_request(requests.Request("POST", url, data=body, headers=headers))
         settings: dict[str, Any] = dict(self._session.merge_environment_settings(url, {}, True, None, None))
         adapter = cast("HTTPAdapter", self._session.get_adapter(url))
         pool = cast(

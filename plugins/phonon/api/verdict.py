@@ -8,6 +8,7 @@ together, and whatever fits nothing is an unknown outcome, not a failure.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
@@ -161,12 +162,19 @@ def _by_http_status(status: int) -> Kind:
     return {403: Kind.FIX_CONFIGURATION, 413: Kind.SPLIT, 429: Kind.THROTTLED}.get(status, Kind.UNKNOWN)
 
 
+_WORD = re.compile("[a-z]+")
+
+
 def _code_202(endpoint: Endpoint, answer: Answer) -> Kind:
     """202 is "Accepted" on bulk and "Invalid Security ID" on both; the message and the request-id decide."""
     message = answer.message.strip().casefold()
     if message == "accepted":
         accepted = endpoint is Endpoint.BULK and 200 <= answer.http_status < 300 and answer.request_id
         return Kind.ACCEPTED if accepted else Kind.UNKNOWN
-    if message == "invalid security id" or (endpoint is Endpoint.REALTIME and answer.request_id is None):
+    # In whatever words: taken for an unknown outcome, it would hold calls that were certainly not placed.
+    words = set(_WORD.findall(message))
+    if {"invalid", "security"} <= words and "accepted" not in words:
+        return Kind.FIX_CONFIGURATION
+    if endpoint is Endpoint.REALTIME and answer.request_id is None:
         return Kind.FIX_CONFIGURATION
     return Kind.UNKNOWN

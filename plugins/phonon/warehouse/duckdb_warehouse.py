@@ -39,6 +39,8 @@ _HELD = ("Could not set lock on file", "different configuration than existing co
 # Of a statement that takes seconds DuckDB draws a bar on the standard output of whoever runs it.
 _NO_PROGRESS = "SET enable_progress_bar = false"
 
+_REPLACED = {Kind.TIMESTAMP.value.duckdb: "epoch_us({})", "FLOAT": "CAST(CAST({} AS VARCHAR) AS DOUBLE)"}
+"""Types of columns that are read as another one, and how that is made of them."""
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _INCOMING = "phonon_incoming_rows"
 
@@ -72,7 +74,7 @@ class DuckDBWarehouse(Warehouse):
         check_chunk_rows(chunk_rows)
         with closing(self._connect(read_only=True)) as connection:
             with reported(self._conn_id, READING, READING_CURE):
-                zoned, query = self._without_zoned_times(connection, sql)
+                zoned, query = self._as_python_takes_it(connection, sql)
                 self._run(connection, query)
             for frame in fetched(connection, chunk_rows=chunk_rows, conn_id=self._conn_id):
                 for name in zoned:
@@ -178,21 +180,23 @@ class DuckDBWarehouse(Warehouse):
             check_columns(table, found, dialect=DUCKDB, conn_id=self._conn_id)
         return bool(found)
 
-    def _without_zoned_times(self, connection: Any, sql: str) -> tuple[list[str], str]:
-        """The columns of a query that are times with a zone, and the query with them as microseconds.
+    def _as_python_takes_it(self, connection: Any, sql: str) -> tuple[list[str], str]:
+        """The columns of a query that are times with a zone, and the query with what Python would not take well.
 
-        DuckDB makes such times with pytz, which it does not install; as integers they need nothing.
+        Times with a zone are microseconds: DuckDB makes them with pytz, which it does not install. A number of
+        single precision is the nearest one to what it is written as: 1999.99, not 1999.989990234375.
         """
         relation = connection.sql(sql)
         columns = [] if relation is None else [(name,) for name in relation.columns]
         names = column_names(columns, conn_id=self._conn_id)
-        types = zip(names, relation.types, strict=True)
-        zoned = [name for name, its_type in types if str(its_type) == Kind.TIMESTAMP.value.duckdb]
-        if not zoned:
+        types = {name: str(its_type) for name, its_type in zip(names, relation.types, strict=True)}
+        replaced = {name: _REPLACED[its_type] for name, its_type in types.items() if its_type in _REPLACED}
+        if not replaced:
             return [], sql
-        replaced = ", ".join(f"epoch_us({name}) AS {name}" for name in map(_quoted, zoned))
+        replacing = ", ".join(f"{how.format(_quoted(name))} AS {_quoted(name)}" for name, how in replaced.items())
         text = sql.replace("'", "''")
-        return zoned, f"SELECT * REPLACE ({replaced}) FROM query('{text}')"  # noqa: S608 - the caller's own query
+        zoned = [name for name, its_type in types.items() if its_type == Kind.TIMESTAMP.value.duckdb]
+        return zoned, f"SELECT * REPLACE ({replacing}) FROM query('{text}')"  # noqa: S608 - the caller's own query
 
     def _connect(self, *, read_only: bool) -> Any:
         waiting = Retrying(
