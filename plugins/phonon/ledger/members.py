@@ -25,13 +25,22 @@ def _members(connection: Connection, values: Sequence[str] | Sequence[int], kind
     return select(func.json_each(orjson.dumps(list(values)).decode()).table_valued("value").c.value)
 
 
+def texts_named(dialect: str, name: str) -> Select[Any]:
+    """``text_members`` for a statement that is kept; the parameter ``name`` is the list, ``as_parameter``."""
+    return _named(dialect, name, Text())
+
+
 def integers_named(dialect: str, name: str) -> Select[Any]:
-    """The same for a statement that is kept: the list is the parameter ``name``, made by ``as_parameter``."""
+    """``integer_members`` for a statement that is kept; the parameter ``name`` is the list, ``as_parameter``."""
+    return _named(dialect, name, BigInteger())
+
+
+def _named(dialect: str, name: str, kind: Text | BigInteger) -> Select[Any]:
     if dialect == "postgresql":
-        return select(func.unnest(cast(bindparam(name), ARRAY(BigInteger()))))
+        return select(func.unnest(cast(bindparam(name), ARRAY(kind))))
     return select(func.json_each(bindparam(name)).table_valued("value").c.value)
 
 
-def as_parameter(connection: Connection, values: Sequence[int]) -> Any:
-    """A list of integers as a parameter of ``integers_named``."""
+def as_parameter(connection: Connection, values: Sequence[str] | Sequence[int]) -> Any:
+    """A list of values as a parameter of ``texts_named`` or ``integers_named``."""
     return list(values) if connection.dialect.name == "postgresql" else orjson.dumps(list(values)).decode()

@@ -150,12 +150,7 @@ def held_batches(connection: Connection, interval_id: int) -> list[HeldBatch]:
 
 def open_calls(connection: Connection, interval_id: int) -> int:
     """Calls of an interval that are neither settled nor held."""
-    open_states = (BatchState.PENDING, BatchState.UNKNOWN, BatchState.SENDING)
-    count: int = connection.execute(
-        select(func.coalesce(func.sum(batches.c.calls), 0)).where(
-            batches.c.interval_id == interval_id, batches.c.state.in_(open_states)
-        )
-    ).scalar_one()
+    count: int = connection.execute(_OPEN_CALLS, {"interval": interval_id}).scalar_one()
     return int(count)
 
 
@@ -252,6 +247,10 @@ _CALLS_BY_ANSWER = (
         batches.c.state.not_in(sorted(WITHOUT_CALLS)),
     )
     .group_by(batches.c.state, batches.c.past, batches.c.code)
+)
+_OPEN_CALLS = select(func.coalesce(func.sum(batches.c.calls), 0)).where(
+    batches.c.interval_id == bindparam("interval"),
+    batches.c.state.in_((BatchState.PENDING, BatchState.UNKNOWN, BatchState.SENDING)),
 )
 # Whether another plan, perhaps one that was never completed, has planned a rejected contact after all.
 _CLAIMED_ELSEWHERE = exists().where(
