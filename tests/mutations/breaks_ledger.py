@@ -151,8 +151,8 @@ LEDGER = (
     Mutation(
         "transactions-begin-deferred",
         "ledger/store.py",
-        'connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")',
-        'connection.exec_driver_sql("BEGIN")',
+        'execute("BEGIN" if read_only else "BEGIN IMMEDIATE")',
+        'execute("BEGIN")',
         (
             _OUTBOX,
             "concurrency/test_senders_share_the_work.py::test_four_processes_share_an_interval",

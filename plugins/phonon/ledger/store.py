@@ -69,7 +69,8 @@ class Ledger:
         try:
             yield
         except (SQLAlchemyError, sqlite3.Error) as error:
-            said = str(getattr(error, "orig", None) or type(error).__name__).strip().splitlines()
+            cause = error if isinstance(error, sqlite3.Error) else getattr(error, "orig", None)
+            said = str(cause or type(error).__name__).strip().splitlines()
             raise LedgerError(
                 f"The ledger at {self._place} failed: {masked(said[0]) if said else type(error).__name__}. Check "
                 "the connection phonon_ledger, and that the database is up, writable and has space."
@@ -152,7 +153,8 @@ def _begin_sqlite(connection: Connection) -> None:
         return
     read_only = options.get("phonon_read_only", False)
     # A deferred transaction that reads before it writes fails when another one wrote in between.
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+    # Straight to the driver: SQLAlchemy would make a result of it, for each of the many short transactions.
+    connection.connection.cursor().execute("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
 def _hash_key(connection: Connection) -> bytes:
