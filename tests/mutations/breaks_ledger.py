@@ -27,15 +27,15 @@ LEDGER = (
     Mutation(
         "take-without-a-fence",
         "ledger/outbox.py",
-        "_TAKE = update(batches).where(*_KNOWN, batches.c.state.in_(_SENDABLE))",
+        "_TAKE = update(batches).where(*_KNOWN, batches.c.state.in_(written_out(_SENDABLE)))",
         '_TAKE = update(batches).where(batches.c.id == bindparam("known_id"), '
-        'batches.c.fence >= bindparam("known_fence"), batches.c.state.in_(_SENDABLE))',
+        'batches.c.fence >= bindparam("known_fence"), batches.c.state.in_(written_out(_SENDABLE)))',
         (_OUTBOX, _WHOLE),
     ),
     Mutation(
         "take-without-looking",
         "ledger/outbox.py",
-        "_TAKE = update(batches).where(*_KNOWN, batches.c.state.in_(_SENDABLE))",
+        "_TAKE = update(batches).where(*_KNOWN, batches.c.state.in_(written_out(_SENDABLE)))",
         '_TAKE = update(batches).where(batches.c.id == bindparam("known_id"), '
         'batches.c.fence >= bindparam("known_fence"))',
         (_OUTBOX,),

@@ -1,12 +1,24 @@
-"""A list of values as a subquery: one bound parameter, however long the list is."""
+"""A list of values in a statement: as a subquery of one bound parameter, however long it is, or written out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import ARRAY, BigInteger, Connection, Select, Text, bindparam, cast, func, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    select,
+)
 
 
 def text_members(connection: Connection, values: Sequence[str]) -> Select[Any]:
@@ -44,3 +56,11 @@ def _named(dialect: str, name: str, kind: Text | BigInteger) -> Select[Any]:
 def as_parameter(connection: Connection, values: Sequence[str] | Sequence[int]) -> Any:
     """A list of values as a parameter of ``texts_named`` or ``integers_named``."""
     return list(values) if connection.dialect.name == "postgresql" else orjson.dumps(list(values)).decode()
+
+
+def written_out(constants: Iterable[str]) -> list[ColumnElement[str]]:
+    """For ``column.in_(...)`` with a few words of our own, in a statement that is kept.
+
+    As parameters, of which there could be any number, they would be put into the statement at each execution.
+    """
+    return [literal_column(f"'{constant}'", Text()) for constant in constants]

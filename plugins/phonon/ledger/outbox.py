@@ -21,7 +21,7 @@ from phonon.api.verdict import Past
 from phonon.errors import LedgerError
 from phonon.ledger.budget import WINDOW_SECONDS, RateLimit, room
 from phonon.ledger.claims import frozen_columns
-from phonon.ledger.members import as_parameter, integers_named, texts_named
+from phonon.ledger.members import as_parameter, integers_named, texts_named, written_out
 from phonon.ledger.owner import is_certainly_dead
 from phonon.ledger.schema import batches, calls, sends
 from phonon.ledger.shares import WHOLE, Share
@@ -391,7 +391,7 @@ def read_batch(row: Row[Any]) -> Batch:
 # Statements made once: to build one takes the ledger longer than to carry it out.
 _IS_MINE = bindparam("part") == batches.c.id % bindparam("of")
 _KNOWN = (batches.c.id == bindparam("known_id"), batches.c.fence == bindparam("known_fence"))
-_TAKE = update(batches).where(*_KNOWN, batches.c.state.in_(_SENDABLE))
+_TAKE = update(batches).where(*_KNOWN, batches.c.state.in_(written_out(_SENDABLE)))
 _RECORD = update(batches).where(*_KNOWN)
 _BATCH = select(batches).where(batches.c.id == bindparam("known_id"))
 _NEW_BATCH = insert(batches).returning(batches.c.id)
@@ -422,7 +422,7 @@ def _sendable(dialect: str) -> Select[Any]:
         select(batches)
         .where(
             batches.c.interval_id == bindparam("interval"),
-            batches.c.state.in_(_SENDABLE),
+            batches.c.state.in_(written_out(_SENDABLE)),
             batches.c.not_before <= bindparam("now"),
             batches.c.id.not_in(integers_named(dialect, "without")),
         )
@@ -434,7 +434,7 @@ def _sendable(dialect: str) -> Select[Any]:
 def _next_due(dialect: str) -> Select[Any]:
     return select(func.min(func.coalesce(batches.c.lease_until, batches.c.not_before))).where(
         batches.c.interval_id == bindparam("interval"),
-        batches.c.state.in_((*_SENDABLE, BatchState.SENDING)),
+        batches.c.state.in_(written_out((*_SENDABLE, BatchState.SENDING))),
         batches.c.id.not_in(integers_named(dialect, "without")),
     )
 
