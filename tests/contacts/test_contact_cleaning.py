@@ -17,11 +17,12 @@ from phonon.contacts.cleaning import (
     CONTACT_ID_MISSING,
     CONTACT_ID_REPEATED,
     MAX_CONTACT_ID,
+    BadRow,
     CleanContacts,
+    Contact,
     ContactColumns,
     MissingColumnsError,
     clean,
-    variable_column,
 )
 from phonon.contacts.numbers import NumberFault, mobile_of
 from phonon.contacts.text import TextFault, text_of
@@ -46,42 +47,49 @@ def row(
 
 
 def reasons(cleaned: CleanContacts) -> list[tuple[int, str]]:
-    return list(zip(cleaned.invalid["row"], cleaned.invalid["reason"], strict=True))
+    return [(bad.row, bad.reason) for bad in cleaned.invalid]
 
 
 def test_a_row_becomes_a_contact() -> None:
     at = datetime.fromisoformat("2026-11-24T10:00:00")
     cleaned = clean(frame((7.0, f"+91 {TEN}", "9199999" + "00001", "Asha", Decimal("10.50"), at)), COLUMNS)
-    assert cleaned.valid.to_dict("records") == [
-        {
-            "row": 0,
-            "contact_id": "7",
-            "numbers": [MOBILE, "919999900001"],
-            "number_last4": "2345",
-            "start_at": at,
-            "var:Name": "Asha",
-            "var:Amount": "10.50",
-        }
+    assert cleaned.valid == [
+        Contact(
+            row=0,
+            contact_id="7",
+            numbers=[MOBILE, "919999900001"],
+            start_at=at,
+            variables=("Asha", "10.50"),
+        )
     ]
-    assert cleaned.invalid.empty
+    assert not cleaned.invalid
 
 
 def test_null_variables_are_empty_texts() -> None:
     cleaned = clean(frame(row(name=None, amount=math.nan)), COLUMNS)
-    assert cleaned.valid[["var:Name", "var:Amount"]].to_numpy().tolist() == [["", ""]]
+    assert [contact.variables for contact in cleaned.valid] == [("", "")]
 
 
 def test_without_a_start_column_every_start_is_none() -> None:
     cleaned = clean(frame(row()), ContactColumns("id", ("mobile",)))
-    assert cleaned.valid["start_at"].tolist() == [None]
+    assert [contact.start_at for contact in cleaned.valid] == [None]
 
 
-def test_the_frames_have_their_columns_when_there_are_no_rows() -> None:
-    cleaned = clean(frame(), COLUMNS)
-    names = ["row", "contact_id", "numbers", "number_last4", "start_at", "var:Name", "var:Amount"]
-    assert list(cleaned.valid) == names
-    assert list(cleaned.invalid) == ["row", "contact_id", "reason", "number_last4"]
-    assert len(cleaned.valid) == len(cleaned.invalid) == 0
+@pytest.mark.parametrize("null", [None, math.nan, pd.NaT, pd.NA, Decimal("NaN"), Decimal("sNaN")], ids=repr)
+def test_a_start_that_is_null_is_none_whatever_null_it_is(null: object) -> None:
+    at = datetime.fromisoformat("2026-11-24T10:00:00")
+    cleaned = clean(frame((1, TEN, None, "Asha", 1, null), (2, TEN, None, "Ravi", 1, at)), COLUMNS)
+    assert [contact.start_at for contact in cleaned.valid] == [None, at]
+
+
+def test_a_start_that_nothing_can_be_made_of_is_left_as_it_came() -> None:
+    starts = ["soon", math.inf, 10**5000, [at := date(2026, 11, 24)], at]
+    cleaned = clean(frame(*((i, TEN, None, "Asha", 1, start) for i, start in enumerate(starts))), COLUMNS)
+    assert [contact.start_at for contact in cleaned.valid] == starts
+
+
+def test_of_no_rows_come_no_contacts() -> None:
+    assert clean(frame(), COLUMNS) == CleanContacts([], [])
 
 
 def test_a_query_without_a_column_asked_for_is_an_error() -> None:
@@ -92,15 +100,15 @@ def test_a_query_without_a_column_asked_for_is_an_error() -> None:
 def test_one_column_may_serve_several_purposes() -> None:
     columns = ContactColumns("id", ("id", "id"), {"First": "id", "Second": "id"})
     cleaned = clean(frame(row(contact_id=int(MOBILE))), columns)
-    assert cleaned.valid[["numbers", "var:First", "var:Second"]].to_numpy().tolist() == [[[MOBILE], MOBILE, MOBILE]]
+    assert [(contact.numbers, contact.variables) for contact in cleaned.valid] == [([MOBILE], (MOBILE, MOBILE))]
 
 
 def test_rows_are_counted_by_position_whatever_the_index_is() -> None:
     rows = frame(row("a"), row("b", mobile="x"), row("c"))
     rows.index = pd.Index([9, 9, 9])
     cleaned = clean(rows, COLUMNS)
-    assert cleaned.valid["row"].tolist() == [0, 2]
-    assert cleaned.invalid["row"].tolist() == [1]
+    assert [contact.row for contact in cleaned.valid] == [0, 2]
+    assert [bad.row for bad in cleaned.invalid] == [1]
 
 
 def test_the_rows_passed_in_stay_as_they_are() -> None:
@@ -114,7 +122,7 @@ def test_the_rows_passed_in_stay_as_they_are() -> None:
 def test_a_contact_id_that_is_null_or_blank_is_missing(contact_id: object) -> None:
     cleaned = clean(frame(row(contact_id)), COLUMNS)
     assert reasons(cleaned) == [(0, CONTACT_ID_MISSING)]
-    assert cleaned.invalid["contact_id"].tolist() == [None]
+    assert [bad.contact_id for bad in cleaned.invalid] == [None]
 
 
 @pytest.mark.parametrize(
@@ -131,20 +139,19 @@ def test_a_contact_id_that_is_null_or_blank_is_missing(contact_id: object) -> No
 def test_a_contact_id_that_cannot_be_stored_is_invalid_and_left_out(contact_id: object, reason: str) -> None:
     cleaned = clean(frame(row(contact_id), row(contact_id)), COLUMNS)
     assert reasons(cleaned) == [(0, reason), (1, reason)]
-    assert cleaned.invalid["contact_id"].tolist() == [None, None]
+    assert [bad.contact_id for bad in cleaned.invalid] == [None, None]
 
 
 def test_the_longest_contact_id_is_kept() -> None:
-    assert clean(frame(row("x" * MAX_CONTACT_ID)), COLUMNS).valid["contact_id"].str.len().tolist() == [
-        MAX_CONTACT_ID
-    ]
+    longest = "x" * MAX_CONTACT_ID
+    assert [contact.contact_id for contact in clean(frame(row(longest)), COLUMNS).valid] == [longest]
 
 
 def test_a_contact_id_is_repeated_whatever_type_it_comes_in() -> None:
     cleaned = clean(frame(row(7), row(" 7 "), row(7.0), row(Decimal(7)), row("07")), COLUMNS)
-    assert cleaned.valid["contact_id"].tolist() == ["7", "07"]
+    assert [contact.contact_id for contact in cleaned.valid] == ["7", "07"]
     assert reasons(cleaned) == [(position, CONTACT_ID_REPEATED) for position in (1, 2, 3)]
-    assert cleaned.invalid["contact_id"].tolist() == ["7", "7", "7"]
+    assert [bad.contact_id for bad in cleaned.invalid] == ["7", "7", "7"]
 
 
 def test_a_contact_id_is_repeated_even_when_its_first_row_is_invalid() -> None:
@@ -165,9 +172,7 @@ def test_a_contact_id_is_repeated_even_when_its_first_row_is_invalid() -> None:
 )
 def test_a_contact_without_a_number_says_why(mobile: object, alternate: object, reason: str) -> None:
     cleaned = clean(frame(row(mobile=mobile, alternate=alternate)), COLUMNS)
-    assert cleaned.invalid.to_dict("records") == [
-        {"row": 0, "contact_id": "p1", "reason": reason, "number_last4": None}
-    ]
+    assert cleaned.invalid == [BadRow(0, "p1", reason)]
 
 
 @pytest.mark.parametrize(
@@ -201,9 +206,7 @@ def test_frames_of_other_dtypes_give_what_objects_give(backend: Literal["numpy_n
         (2, int(TEN[:5]), int(TEN), None, 2.25, datetime.fromisoformat("2026-11-25T10:00:00")),
         (3, int(TEN[:5]), None, "Ravi", None, None),
     )
-    expected, found = clean(rows, COLUMNS), clean(rows.convert_dtypes(dtype_backend=backend), COLUMNS)
-    pd.testing.assert_frame_equal(found.valid, expected.valid)
-    pd.testing.assert_frame_equal(found.invalid, expected.invalid)
+    assert clean(rows.convert_dtypes(dtype_backend=backend), COLUMNS) == clean(rows, COLUMNS)
 
 
 number_like = (
@@ -266,14 +269,12 @@ def judged_by_content(values: list[object], variables: list[object]) -> tuple[ob
     for name, text in zip(("Name", "Amount"), texts, strict=True):
         if isinstance(text, TextFault):
             return (f"variable {name}: {text.value}",)
-    return kept, kept[0][-4:], texts[0] or "", texts[1] or ""
+    return kept, texts[0] or "", texts[1] or ""
 
 
 def as_judged(cleaned: CleanContacts) -> list[tuple[object, ...]]:
-    valid = cleaned.valid[["row", "contact_id", "numbers", "number_last4", "var:Name", "var:Amount"]]
-    invalid = cleaned.invalid[["row", "contact_id", "reason"]]
-    rows = [*valid.itertuples(index=False, name=None), *invalid.itertuples(index=False, name=None)]
-    return [judged[1:] for judged in sorted(rows, key=lambda judged: judged[0])]
+    valid = [(each.row, each.contact_id, each.numbers, *each.variables) for each in cleaned.valid]
+    return [judged[1:] for judged in sorted([*valid, *cleaned.invalid], key=lambda judged: judged[0])]
 
 
 @given(any_rows)
@@ -285,14 +286,15 @@ def test_every_row_is_judged_as_it_would_be_alone(rows: list[tuple[object, ...]]
 @given(any_rows)
 def test_every_row_is_a_call_that_can_be_sent_or_has_a_reason(rows: list[tuple[object, ...]]) -> None:
     cleaned = clean(frame(*rows), COLUMNS)
-    for contact in cleaned.valid.to_dict("records"):
-        assert all(re.fullmatch(r"91[6-9]\d{9}", number) for number in contact["numbers"])
-        texts = [contact["contact_id"], contact[variable_column("Name")], contact[variable_column("Amount")]]
+    for contact in cleaned.valid:
+        assert all(re.fullmatch(r"91[6-9]\d{9}", number) for number in contact.numbers)
+        texts = [contact.contact_id, *contact.variables]
         assert json.loads(json.dumps(texts, ensure_ascii=False).encode().decode()) == texts
-    assert sorted([*cleaned.valid["row"], *cleaned.invalid["row"]]) == list(range(len(rows)))
-    assert cleaned.valid["row"].is_monotonic_increasing
-    assert cleaned.invalid["row"].is_monotonic_increasing
-    assert all(isinstance(reason, str) and reason for reason in cleaned.invalid["reason"])
+    valid, invalid = [contact.row for contact in cleaned.valid], [bad.row for bad in cleaned.invalid]
+    assert sorted(valid + invalid) == list(range(len(rows)))
+    assert valid == sorted(valid)
+    assert invalid == sorted(invalid)
+    assert all(isinstance(bad.reason, str) and bad.reason for bad in cleaned.invalid)
 
 
 @given(any_rows, st.integers(1, 5))

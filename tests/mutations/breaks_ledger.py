@@ -27,15 +27,15 @@ LEDGER = (
     Mutation(
         "take-without-a-fence",
         "ledger/outbox.py",
-        "_TAKE = update(batches).where(*_KNOWN, batches.c.state.in_(_SENDABLE))",
+        "_TAKE = update(batches).where(*_KNOWN, batches.c.state.in_(written_out(_SENDABLE)))",
         '_TAKE = update(batches).where(batches.c.id == bindparam("known_id"), '
-        'batches.c.fence >= bindparam("known_fence"), batches.c.state.in_(_SENDABLE))',
+        'batches.c.fence >= bindparam("known_fence"), batches.c.state.in_(written_out(_SENDABLE)))',
         (_OUTBOX, _WHOLE),
     ),
     Mutation(
         "take-without-looking",
         "ledger/outbox.py",
-        "_TAKE = update(batches).where(*_KNOWN, batches.c.state.in_(_SENDABLE))",
+        "_TAKE = update(batches).where(*_KNOWN, batches.c.state.in_(written_out(_SENDABLE)))",
         '_TAKE = update(batches).where(batches.c.id == bindparam("known_id"), '
         'batches.c.fence >= bindparam("known_fence"))',
         (_OUTBOX,),
@@ -64,29 +64,29 @@ LEDGER = (
     Mutation(
         "recovered-is-pending",
         "ledger/outbox.py",
-        "                state=BatchState.UNKNOWN,\n                past=Past(row.past).after_silence(),\n",
-        "                state=BatchState.PENDING,\n                past=Past(row.past),\n",
+        '            "state": BatchState.UNKNOWN,\n            "past": Past(row.past).after_silence(),\n',
+        '            "state": BatchState.PENDING,\n            "past": Past(row.past),\n',
         (_OUTBOX,),
     ),
     Mutation(
         "recovered-is-sent-like-pending",
         "ledger/outbox.py",
-        "                state=BatchState.UNKNOWN,\n",
-        "                state=BatchState.PENDING,\n",
+        '            "state": BatchState.UNKNOWN,\n',
+        '            "state": BatchState.PENDING,\n',
         (_OUTBOX, _WHOLE),
     ),
     Mutation(
         "recovered-was-never-sent",
         "ledger/outbox.py",
-        "                past=Past(row.past).after_silence(),\n",
-        "                past=Past(row.past),\n",
+        '            "past": Past(row.past).after_silence(),\n',
+        '            "past": Past(row.past),\n',
         (_OUTBOX,),
     ),
     Mutation(
         "recovery-leaves-the-fence",
         "ledger/outbox.py",
-        "                fence=row.fence + 1,\n",
-        "                fence=row.fence,\n",
+        '            "fence": row.fence + 1,\n',
+        '            "fence": row.fence,\n',
         (_OUTBOX, _WHOLE),
     ),
     Mutation(
@@ -151,8 +151,8 @@ LEDGER = (
     Mutation(
         "transactions-begin-deferred",
         "ledger/store.py",
-        'connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")',
-        'connection.exec_driver_sql("BEGIN")',
+        'execute("BEGIN" if read_only else "BEGIN IMMEDIATE")',
+        'execute("BEGIN")',
         (
             _OUTBOX,
             "concurrency/test_senders_share_the_work.py::test_four_processes_share_an_interval",

@@ -320,7 +320,7 @@ def _chunks(contacts: list[str]) -> Iterator[pd.DataFrame]:
     for start in range(0, len(contacts), 6):
         part = contacts[start : start + 6]
         numbers = [f"99999{sum(each.encode()) * 31 % 100_000:05d}" for each in part]
-        yield pd.DataFrame({"id": part, "mobile": numbers})
+        yield pd.DataFrame(list(zip(part, numbers, strict=True)), columns=["id", "mobile"], dtype=object)
 
 
 def _some_morning(seed: int) -> float:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ import pandas as pd
 
 from phonon.contacts.columns import AmbiguousColumnsError, ContactColumns, MissingColumnsError
 from phonon.contacts.kinds import Objects, python_values
-from phonon.contacts.numbers import NumberFault, number_lists
+from phonon.contacts.numbers import NumberFault, NumberLists, number_lists
 from phonon.contacts.text import TextFault, Texts, texts_of
 
 __all__ = [
@@ -19,11 +20,12 @@ __all__ = [
     "CONTACT_ID_REPEATED",
     "MAX_CONTACT_ID",
     "AmbiguousColumnsError",
+    "BadRow",
     "CleanContacts",
+    "Contact",
     "ContactColumns",
     "MissingColumnsError",
     "clean",
-    "variable_column",
 ]
 
 CONTACT_ID_MISSING = "contact_id: missing"
@@ -35,27 +37,39 @@ CONTACT_ID_REPEATED = "contact_id: repeated"
 MAX_CONTACT_ID = 200
 """Characters of the longest contact id."""
 
+Positions: TypeAlias = npt.NDArray[np.intp]
+
+
+class Contact(NamedTuple):
+    """A row that can be called. ``row``: its position in the chunk, from 0.
+
+    A tuple, as there is one for each contact, and it is quickly made.
+    """
+
+    row: int
+    contact_id: str
+    numbers: list[str]
+    """One to ten, each ``91`` and ten digits."""
+    start_at: object
+    """The value as it came; ``None`` for a null, or without such a column."""
+    variables: tuple[str, ...]
+    """The texts of the flow variables, in the order of the campaign's."""
+
+
+class BadRow(NamedTuple):
+    """A row that is no contact. ``contact_id`` is ``None`` where there is none that can be stored."""
+
+    row: int
+    contact_id: str | None
+    reason: str
+
 
 @dataclass(frozen=True)
 class CleanContacts:
-    """The rows of a chunk, each in one of two frames, in the order they came in.
+    """The rows of a chunk, each in one of two lists, in the order they came in."""
 
-    ``valid`` has the columns ``row`` (position in the chunk, from 0), ``contact_id`` (text), ``numbers``
-    (``list[str]``, one to ten, each ``91`` and ten digits), ``number_last4`` (of the first number), ``start_at``
-    (the value as it came, ``None`` without such a column) and a text column for each flow variable, named by
-    ``variable_column``.
-
-    ``invalid`` has ``row``, ``contact_id`` (``None`` where there is none that can be stored), ``reason`` and
-    ``number_last4``, which is ``None``.
-    """
-
-    valid: pd.DataFrame
-    invalid: pd.DataFrame
-
-
-def variable_column(variable: str) -> str:
-    """The column of ``CleanContacts.valid`` that holds a flow variable."""
-    return f"var:{variable}"
+    valid: list[Contact]
+    invalid: list[BadRow]
 
 
 def clean(rows: pd.DataFrame, columns: ContactColumns) -> CleanContacts:
@@ -74,25 +88,47 @@ def clean(rows: pd.DataFrame, columns: ContactColumns) -> CleanContacts:
     for variable, column in columns.variables.items():
         _give_faults(reasons, texts[column], f"variable {variable}")
 
-    valid = np.flatnonzero(pd.isna(reasons))
-    kept = numbers.kept[valid]
-    start_at = None if columns.start_at is None else python_values(rows[columns.start_at])
     return CleanContacts(
-        pd.DataFrame(
-            {
-                "row": valid.astype(np.int64),
-                "contact_id": _objects(contact_ids[valid]),
-                "numbers": _objects(kept),
-                "number_last4": _objects([first[-4:] for first, *_ in kept]),
-                "start_at": _objects([None] * len(valid) if start_at is None else start_at[valid]),
-                **{
-                    variable_column(variable): _objects(_blank_for_null(texts[column].texts[valid]))
-                    for variable, column in columns.variables.items()
-                },
-            }
-        ),
-        _invalid_frame(contact_ids, reasons),
+        _contacts(rows, columns, np.flatnonzero(pd.isna(reasons)), contact_ids, numbers, texts),
+        _bad_rows(np.flatnonzero(~pd.isna(reasons)), contact_ids, reasons),
     )
+
+
+def _contacts(
+    rows: pd.DataFrame,
+    columns: ContactColumns,
+    valid: Positions,
+    contact_ids: Objects,
+    numbers: NumberLists,
+    texts: Mapping[str, Texts],
+) -> list[Contact]:
+    count = len(valid)
+    variables = [_blank_for_null(texts[column].texts[valid]).tolist() for column in columns.variables.values()]
+    start_at = [None] * count if columns.start_at is None else _starts(rows[columns.start_at], valid)
+    return list(
+        map(
+            Contact,
+            valid.tolist(),
+            contact_ids[valid].tolist(),
+            numbers.kept[valid].tolist(),
+            start_at,
+            zip(*variables, strict=True) if variables else [()] * count,
+        )
+    )
+
+
+def _starts(column: pd.Series, valid: Positions) -> list[object]:
+    """The starts asked for as they came, and ``None`` for each kind of null."""
+    texts = texts_of(column)
+    asked = pd.notna(texts.texts)
+    asked[list(texts.faults)] = True
+    starts = python_values(column)[valid]
+    starts[~asked[valid]] = None
+    return list(starts)
+
+
+def _bad_rows(invalid: Positions, contact_ids: Objects, reasons: Objects) -> list[BadRow]:
+    return list(map(BadRow, invalid.tolist(), contact_ids[invalid].tolist(), reasons[invalid].tolist()))
 
 
 def _contact_ids(column: pd.Series, reasons: Objects) -> Objects:
@@ -112,18 +148,6 @@ def _contact_ids(column: pd.Series, reasons: Objects) -> Objects:
     return contact_ids
 
 
-def _invalid_frame(contact_ids: Objects, reasons: Objects) -> pd.DataFrame:
-    invalid = np.flatnonzero(~pd.isna(reasons))
-    return pd.DataFrame(
-        {
-            "row": invalid.astype(np.int64),
-            "contact_id": _objects(contact_ids[invalid]),
-            "reason": _objects(reasons[invalid]),
-            "number_last4": _objects([None] * len(invalid)),
-        }
-    )
-
-
 def _give(reasons: Objects, rows: npt.NDArray[np.bool_], reason: str) -> None:
     """Put a reason down for those of ``rows`` that have none yet: the first one counts."""
     reasons[rows & pd.isna(reasons)] = reason
@@ -137,8 +161,3 @@ def _give_faults(reasons: Objects, texts: Texts, what: str) -> None:
 
 def _blank_for_null(texts: Objects) -> Objects:
     return np.where(pd.isna(texts), "", texts)
-
-
-def _objects(values: Objects | Sequence[object]) -> pd.Series:
-    """A column of plain objects: pandas 3 would make texts a dtype of its own, in which iterating is slow."""
-    return pd.Series(values, dtype=object)

@@ -9,16 +9,31 @@ import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Insert,
+    Select,
+    Update,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from phonon.api.endpoints import Endpoint
 from phonon.api.verdict import Past
 from phonon.ledger.bulk import insert_rows
-from phonon.ledger.members import integer_members, text_members
+from phonon.ledger.members import as_parameter, integers_named, texts_named
 from phonon.ledger.schema import batches, calls, intervals, number_uses, plans, rejects
 from phonon.ledger.states import BatchState, CallStatus
 
@@ -90,8 +105,7 @@ def find_interval(connection: Connection, campaign: str, interval_key: str) -> i
     key = {"campaign": campaign, "interval_key": interval_key}
     found: int | None = connection.execute(_INTERVAL, key).scalar()
     if found is None:
-        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-        connection.execute(dialect.insert(intervals).values(key).on_conflict_do_nothing())
+        connection.execute(_new_interval(connection.dialect.name), key)
         found = connection.execute(_INTERVAL, key).scalar_one()
     return found
 
@@ -120,35 +134,22 @@ def lock_campaign(connection: Connection, campaign: str) -> None:
 
 def claimed_contacts(connection: Connection, plan: Plan, contact_ids: Sequence[str]) -> Mapping[str, int]:
     """Those of the contacts that are claimed in the interval, with the newest plan that saw each."""
-    rows = connection.execute(
-        select(calls.c.contact_id, calls.c.plan_id).where(
-            calls.c.interval_id == plan.interval_id, calls.c.contact_id.in_(text_members(connection, contact_ids))
-        )
-    )
+    asked = {"interval": plan.interval_id, "contacts": as_parameter(connection, contact_ids)}
+    rows = connection.execute(_claimed(connection.dialect.name), asked)
     return {row.contact_id: row.plan_id for row in rows}
 
 
 def rejected_contacts(connection: Connection, plan: Plan, contact_ids: Sequence[str]) -> set[str]:
     """Those of the contacts that this plan has already rejected."""
-    rows = connection.execute(
-        select(rejects.c.contact_id).where(
-            rejects.c.plan_id == plan.id, rejects.c.contact_id.in_(text_members(connection, contact_ids))
-        )
-    )
-    return {row.contact_id for row in rows}
+    asked = {"plan": plan.id, "contacts": as_parameter(connection, contact_ids)}
+    return set(connection.execute(_rejected(connection.dialect.name), asked).scalars())
 
 
 def see_again(connection: Connection, plan: Plan, contact_ids: Sequence[str]) -> None:
     """Note that this plan's query returned contacts that an earlier plan has claimed."""
     if contact_ids:
-        connection.execute(
-            update(calls)
-            .where(
-                calls.c.interval_id == plan.interval_id,
-                calls.c.contact_id.in_(text_members(connection, contact_ids)),
-            )
-            .values(plan_id=plan.id)
-        )
+        seen = {"interval": plan.interval_id, "contacts": as_parameter(connection, contact_ids)}
+        connection.execute(_see_again(connection.dialect.name), {**seen, "plan_id": plan.id})
 
 
 def count_claimed(connection: Connection, plan: Plan) -> int:
@@ -164,22 +165,9 @@ def count_uses(connection: Connection, scope: str, number_hashes: Sequence[int],
     oldest = _oldest_interval(connection, since)
     if oldest is None:
         return {}
-    rows = connection.execute(
-        select(number_uses.c.number_hash, func.count())
-        .join(
-            calls,
-            (calls.c.interval_id == number_uses.c.interval_id) & (calls.c.contact_id == number_uses.c.contact_id),
-        )
-        .join(batches, batches.c.id == calls.c.batch_id)
-        .where(
-            number_uses.c.scope == scope,
-            number_uses.c.number_hash.in_(integer_members(connection, number_hashes)),
-            number_uses.c.interval_id >= oldest,
-            calls.c.starts_at >= since,
-            batches.c.state.not_in([BatchState.REFUSED, BatchState.EXPIRED]),
-        )
-        .group_by(number_uses.c.number_hash)
-    )
+    numbers = as_parameter(connection, number_hashes)
+    asked = {"scope": scope, "numbers": numbers, "oldest": oldest, "since": since}
+    rows = connection.execute(_uses(connection.dialect.name), asked)
     return {row[0]: row[1] for row in rows}
 
 
@@ -314,3 +302,54 @@ _NEW_BATCH = insert(batches).returning(batches.c.id)
 _CALL = ("interval_id", "contact_id", "client_identifier", "number_last4", "starts_at", "batch_id", "plan_id")
 _USE = ("scope", "number_hash", "interval_id", "contact_id")
 _REJECT = ("plan_id", "row_number", "contact_id", "status", "reason", "number_last4")
+
+
+@cache
+def _new_interval(dialect: str) -> Insert:
+    if dialect == "postgresql":
+        return postgresql.insert(intervals).on_conflict_do_nothing()
+    return sqlite.insert(intervals).on_conflict_do_nothing()
+
+
+@cache
+def _claimed(dialect: str) -> Select[Any]:
+    return select(calls.c.contact_id, calls.c.plan_id).where(*_among_contacts(dialect))
+
+
+@cache
+def _see_again(dialect: str) -> Update:
+    return update(calls).where(*_among_contacts(dialect))
+
+
+def _among_contacts(dialect: str) -> tuple[ColumnElement[bool], ...]:
+    return (
+        calls.c.interval_id == bindparam("interval"),
+        calls.c.contact_id.in_(texts_named(dialect, "contacts")),
+    )
+
+
+@cache
+def _rejected(dialect: str) -> Select[Any]:
+    return select(rejects.c.contact_id).where(
+        rejects.c.plan_id == bindparam("plan"), rejects.c.contact_id.in_(texts_named(dialect, "contacts"))
+    )
+
+
+@cache
+def _uses(dialect: str) -> Select[Any]:
+    return (
+        select(number_uses.c.number_hash, func.count())
+        .join(
+            calls,
+            (calls.c.interval_id == number_uses.c.interval_id) & (calls.c.contact_id == number_uses.c.contact_id),
+        )
+        .join(batches, batches.c.id == calls.c.batch_id)
+        .where(
+            number_uses.c.scope == bindparam("scope"),
+            number_uses.c.number_hash.in_(integers_named(dialect, "numbers")),
+            number_uses.c.interval_id >= bindparam("oldest"),
+            calls.c.starts_at >= bindparam("since"),
+            batches.c.state.not_in([BatchState.REFUSED, BatchState.EXPIRED]),
+        )
+        .group_by(number_uses.c.number_hash)
+    )

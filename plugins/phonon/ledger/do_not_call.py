@@ -9,11 +9,13 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, Double, Text, delete, exists, func, insert, literal, select, text, true
+from sqlalchemy import Connection, Double, Select, Text, delete, exists, func, insert, literal, select, text, true
 from sqlalchemy.dialects import postgresql, sqlite
 
-from phonon.ledger.members import integer_members
+from phonon.ledger.members import as_parameter, integer_members, integers_named
 from phonon.ledger.pauses import EVERYTHING
 from phonon.ledger.schema import decisions, do_not_call
 
@@ -74,9 +76,8 @@ def remove(connection: Connection, number_hashes: Sequence[int], *, by: str, not
 
 def listed(connection: Connection, number_hashes: Sequence[int]) -> set[int]:
     """Those of the numbers that are on the list."""
-    members = integer_members(connection, number_hashes)
-    found = connection.execute(select(do_not_call.c.number_hash).where(do_not_call.c.number_hash.in_(members)))
-    return set(found.scalars())
+    asked = {"numbers": as_parameter(connection, number_hashes)}
+    return set(connection.execute(_listed(connection.dialect.name), asked).scalars())
 
 
 def entries(connection: Connection, number_hashes: Sequence[int]) -> dict[int, Entry]:
@@ -96,7 +97,7 @@ def count(connection: Connection) -> int:
 
 def is_empty(connection: Connection) -> bool:
     """Whether no number is on the list."""
-    return not connection.execute(select(exists(select(do_not_call.c.number_hash)))).scalar_one()
+    return not connection.execute(_ANY).scalar_one()
 
 
 def _parts(number_hashes: Sequence[int]) -> Iterator[Sequence[int]]:
@@ -108,3 +109,14 @@ def _note(connection: Connection, action: str, numbers: int, *, by: str, note: s
     if numbers:
         values = {"decided_at": now, "decided_by": by, "action": action, "scope": EVERYTHING, "note": note}
         connection.execute(insert(decisions).values(values | {"calls": numbers}))
+
+
+# Made once: to build a statement takes the ledger longer than to carry it out.
+_ANY = select(exists(select(do_not_call.c.number_hash)))
+
+
+@cache
+def _listed(dialect: str) -> Select[Any]:
+    return select(do_not_call.c.number_hash).where(
+        do_not_call.c.number_hash.in_(integers_named(dialect, "numbers"))
+    )

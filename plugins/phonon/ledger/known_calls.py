@@ -32,7 +32,7 @@ def any_noted(connection: Connection) -> bool:
 
     To be asked before a transaction that plans locks any row: whoever notes calls waits for the planners.
     """
-    return connection.execute(select(literal(1)).select_from(known_calls).limit(1)).first() is not None
+    return connection.execute(_ANY).first() is not None
 
 
 def stop_planning(connection: Connection) -> None:
@@ -83,3 +83,7 @@ def note(connection: Connection, proofs: Mapping[str, Proof], decision: Decision
             )
         )
     return len(new)
+
+
+# Made once: to build a statement takes the ledger longer than to carry it out.
+_ANY = select(literal(1)).select_from(known_calls).limit(1)

@@ -1,12 +1,24 @@
-"""A list of values as a subquery: one bound parameter, however long the list is."""
+"""A list of values in a statement: as a subquery of one bound parameter, however long it is, or written out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import ARRAY, BigInteger, Connection, Select, Text, bindparam, cast, func, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    select,
+)
 
 
 def text_members(connection: Connection, values: Sequence[str]) -> Select[Any]:
@@ -25,13 +37,30 @@ def _members(connection: Connection, values: Sequence[str] | Sequence[int], kind
     return select(func.json_each(orjson.dumps(list(values)).decode()).table_valued("value").c.value)
 
 
+def texts_named(dialect: str, name: str) -> Select[Any]:
+    """``text_members`` for a statement that is kept; the parameter ``name`` is the list, ``as_parameter``."""
+    return _named(dialect, name, Text())
+
+
 def integers_named(dialect: str, name: str) -> Select[Any]:
-    """The same for a statement that is kept: the list is the parameter ``name``, made by ``as_parameter``."""
+    """``integer_members`` for a statement that is kept; the parameter ``name`` is the list, ``as_parameter``."""
+    return _named(dialect, name, BigInteger())
+
+
+def _named(dialect: str, name: str, kind: Text | BigInteger) -> Select[Any]:
     if dialect == "postgresql":
-        return select(func.unnest(cast(bindparam(name), ARRAY(BigInteger()))))
+        return select(func.unnest(cast(bindparam(name), ARRAY(kind))))
     return select(func.json_each(bindparam(name)).table_valued("value").c.value)
 
 
-def as_parameter(connection: Connection, values: Sequence[int]) -> Any:
-    """A list of integers as a parameter of ``integers_named``."""
+def as_parameter(connection: Connection, values: Sequence[str] | Sequence[int]) -> Any:
+    """A list of values as a parameter of ``texts_named`` or ``integers_named``."""
     return list(values) if connection.dialect.name == "postgresql" else orjson.dumps(list(values)).decode()
+
+
+def written_out(constants: Iterable[str]) -> list[ColumnElement[str]]:
+    """For ``column.in_(...)`` with a few words of our own, in a statement that is kept.
+
+    As parameters, of which there could be any number, they would be put into the statement at each execution.
+    """
+    return [literal_column(f"'{constant}'", Text()) for constant in constants]

@@ -14,14 +14,14 @@ from functools import cache
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Update, bindparam, func, insert, select, update
 
 from phonon.api.endpoints import Endpoint
 from phonon.api.verdict import Past
 from phonon.errors import LedgerError
 from phonon.ledger.budget import WINDOW_SECONDS, RateLimit, room
 from phonon.ledger.claims import frozen_columns
-from phonon.ledger.members import as_parameter, integers_named, text_members
+from phonon.ledger.members import as_parameter, integers_named, texts_named, written_out
 from phonon.ledger.owner import is_certainly_dead
 from phonon.ledger.schema import batches, calls, sends
 from phonon.ledger.shares import WHOLE, Share
@@ -170,19 +170,16 @@ def recover(
     rows = connection.execute(_BEING_SENT, {"interval": interval_id}).all()
     gone = [row for row in rows if row.lease_until <= now or is_dead(row.owner)]
     for row in gone:
-        connection.execute(
-            update(batches)
-            .where(batches.c.id == row.id, batches.c.fence == row.fence)
-            .values(
-                state=BatchState.UNKNOWN,
-                past=Past(row.past).after_silence(),
-                fence=row.fence + 1,
-                lease_until=None,
-                reason="the sender ended before an answer was recorded",
-                run_id=run_id,
-                changed_at=now,
-            )
-        )
+        values = {
+            "state": BatchState.UNKNOWN,
+            "past": Past(row.past).after_silence(),
+            "fence": row.fence + 1,
+            "lease_until": None,
+            "reason": "the sender ended before an answer was recorded",
+            "run_id": run_id,
+            "changed_at": now,
+        }
+        connection.execute(_RECORD, {"known_id": row.id, "known_fence": row.fence, **values})
     return len(gone)
 
 
@@ -329,43 +326,31 @@ def add_child(
     ``instead``: columns that the new batch does not take over from its parent. Raises LedgerError unless the
     parent holds every call that the child names.
     """
-    row = connection.execute(select(batches).where(batches.c.id == parent_id)).mappings().one()
+    row = connection.execute(_BATCH, {"known_id": parent_id}).mappings().one()
     inherited = ("interval_id", "endpoint", "api_version", "flow_id", "starts_at", "not_after", "code", "message")
     kept = ("request_id", "body_sha256", "sent_at") if child.past is not Past.FIRST else ()
     child_id: int = connection.execute(
-        insert(batches)
-        .values(
-            {name: row[name] for name in (*inherited, *kept)}
-            | frozen_columns(child.frozen)
-            | {
-                "parent_id": parent_id,
-                "run_id": run_id,
-                "calls": len(child.client_identifiers),
-                "state": child.state,
-                "past": child.past,
-                "reason": child.reason,
-                "changed_at": now,
-            }
-            | ({} if child.starts_at is None else {"starts_at": child.starts_at, "not_after": child.not_after})
-            | dict(instead or {})
-        )
-        .returning(batches.c.id)
+        _NEW_BATCH,
+        {name: row[name] for name in (*inherited, *kept)}
+        | frozen_columns(child.frozen)
+        | {
+            "parent_id": parent_id,
+            "run_id": run_id,
+            "calls": len(child.client_identifiers),
+            "state": child.state,
+            "past": child.past,
+            "reason": child.reason,
+            "changed_at": now,
+        }
+        | ({} if child.starts_at is None else {"starts_at": child.starts_at, "not_after": child.not_after})
+        | dict(instead or {}),
     ).scalar_one()
-    moved = connection.execute(
-        update(calls)
-        .where(
-            calls.c.batch_id == parent_id,
-            calls.c.client_identifier.in_(text_members(connection, child.client_identifiers)),
-        )
-        .values(batch_id=child_id)
-    )
+    names = as_parameter(connection, child.client_identifiers)
+    move = {"parent": parent_id, "names": names, "batch_id": child_id}
+    moved = connection.execute(_move(connection.dialect.name), move)
     if moved.rowcount != len(child.client_identifiers):
         raise LedgerError(f"Batch {parent_id} does not hold the calls that its frozen bytes name.")
-    connection.execute(
-        update(batches)
-        .where(batches.c.id == parent_id)
-        .values(calls=batches.c.calls - len(child.client_identifiers))
-    )
+    connection.execute(_LOSE_CALLS, {"known_id": parent_id, "moved": len(child.client_identifiers)})
     return child_id
 
 
@@ -406,8 +391,13 @@ def read_batch(row: Row[Any]) -> Batch:
 # Statements made once: to build one takes the ledger longer than to carry it out.
 _IS_MINE = bindparam("part") == batches.c.id % bindparam("of")
 _KNOWN = (batches.c.id == bindparam("known_id"), batches.c.fence == bindparam("known_fence"))
-_TAKE = update(batches).where(*_KNOWN, batches.c.state.in_(_SENDABLE))
+_TAKE = update(batches).where(*_KNOWN, batches.c.state.in_(written_out(_SENDABLE)))
 _RECORD = update(batches).where(*_KNOWN)
+_BATCH = select(batches).where(batches.c.id == bindparam("known_id"))
+_NEW_BATCH = insert(batches).returning(batches.c.id)
+_LOSE_CALLS = (
+    update(batches).where(batches.c.id == bindparam("known_id")).values(calls=batches.c.calls - bindparam("moved"))
+)
 _NEW_SEND = insert(sends)
 _ANSWER = update(sends).where(sends.c.batch_id == bindparam("known_id"), sends.c.fence == bindparam("known_fence"))
 _BEING_SENT = (
@@ -432,7 +422,7 @@ def _sendable(dialect: str) -> Select[Any]:
         select(batches)
         .where(
             batches.c.interval_id == bindparam("interval"),
-            batches.c.state.in_(_SENDABLE),
+            batches.c.state.in_(written_out(_SENDABLE)),
             batches.c.not_before <= bindparam("now"),
             batches.c.id.not_in(integers_named(dialect, "without")),
         )
@@ -444,6 +434,13 @@ def _sendable(dialect: str) -> Select[Any]:
 def _next_due(dialect: str) -> Select[Any]:
     return select(func.min(func.coalesce(batches.c.lease_until, batches.c.not_before))).where(
         batches.c.interval_id == bindparam("interval"),
-        batches.c.state.in_((*_SENDABLE, BatchState.SENDING)),
+        batches.c.state.in_(written_out((*_SENDABLE, BatchState.SENDING))),
         batches.c.id.not_in(integers_named(dialect, "without")),
+    )
+
+
+@cache
+def _move(dialect: str) -> Update:
+    return update(calls).where(
+        calls.c.batch_id == bindparam("parent"), calls.c.client_identifier.in_(texts_named(dialect, "names"))
     )

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, bindparam, exists, func, or_, select
 
 from phonon.api.verdict import Past
 from phonon.ledger.budget import WINDOW_SECONDS
+from phonon.ledger.members import written_out
 from phonon.ledger.schema import batches, calls, intervals, plans, rejects, sends
 from phonon.ledger.states import SETTLED, WITHOUT_CALLS, BatchState, CallStatus, call_status
 from phonon.ledger.store import Ledger
@@ -150,12 +151,7 @@ def held_batches(connection: Connection, interval_id: int) -> list[HeldBatch]:
 
 def open_calls(connection: Connection, interval_id: int) -> int:
     """Calls of an interval that are neither settled nor held."""
-    open_states = (BatchState.PENDING, BatchState.UNKNOWN, BatchState.SENDING)
-    count: int = connection.execute(
-        select(func.coalesce(func.sum(batches.c.calls), 0)).where(
-            batches.c.interval_id == interval_id, batches.c.state.in_(open_states)
-        )
-    ).scalar_one()
+    count: int = connection.execute(_OPEN_CALLS, {"interval": interval_id}).scalar_one()
     return int(count)
 
 
@@ -249,9 +245,13 @@ _CALLS_BY_ANSWER = (
     .where(
         batches.c.interval_id == bindparam("interval"),
         batches.c.calls > 0,
-        batches.c.state.not_in(sorted(WITHOUT_CALLS)),
+        batches.c.state.not_in(written_out(sorted(WITHOUT_CALLS))),
     )
     .group_by(batches.c.state, batches.c.past, batches.c.code)
+)
+_OPEN_CALLS = select(func.coalesce(func.sum(batches.c.calls), 0)).where(
+    batches.c.interval_id == bindparam("interval"),
+    batches.c.state.in_(written_out((BatchState.PENDING, BatchState.UNKNOWN, BatchState.SENDING))),
 )
 # Whether another plan, perhaps one that was never completed, has planned a rejected contact after all.
 _CLAIMED_ELSEWHERE = exists().where(

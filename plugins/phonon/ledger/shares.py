@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from phonon.api.endpoints import Endpoint
 from phonon.api.verdict import Kind
+from phonon.ledger.members import written_out
 from phonon.ledger.schema import batches, sends
 from phonon.ledger.states import BatchState
 
@@ -69,11 +70,11 @@ _ANSWERS = (
     .join(batches, batches.c.id == sends.c.batch_id)
     .where(
         # The index of the budget: what was answered counts for a minute from then on.
-        sends.c.endpoint.in_([endpoint.value for endpoint in Endpoint]),
+        sends.c.endpoint.in_(written_out(Endpoint)),
         sends.c.account == bindparam("account"),
         sends.c.counts_until > bindparam("since"),
         sends.c.answered_at >= bindparam("since"),
-        sends.c.outcome.in_([kind.value for kind in (*_GOOD, *_STOPS)]),
+        sends.c.outcome.in_(written_out(kind.value for kind in (*_GOOD, *_STOPS))),
         batches.c.interval_id == bindparam("interval"),
     )
     .group_by(sends.c.outcome, sends.c.code)

@@ -52,17 +52,16 @@ class Ledger:
 
         Raises LedgerError for what the database reports, without the statement's parameters.
         """
-        # Options of the connection: those of the engine would make every event of it three times as slow.
-        with self._errors(), self._engine.connect() as connection:
-            connection.execution_options(phonon_read_only=read_only)
-            with connection.begin():
-                yield connection
+        with self._errors(), self._engine.connect() as connection, connection.begin():
+            if connection.dialect.name == "sqlite":
+                _begin_sqlite(connection, read_only=read_only)
+            yield connection
 
     @contextmanager
     def outside_transactions(self) -> Iterator[Connection]:
         """For statements that are not allowed in a transaction: each is one of its own. Raises LedgerError."""
         with self._errors():
-            engine = self._engine.execution_options(phonon_no_transaction=True)
+            engine = self._engine
             if engine.dialect.name == "postgresql":
                 engine = engine.execution_options(isolation_level="AUTOCOMMIT")
             with engine.connect() as connection:
@@ -73,7 +72,8 @@ class Ledger:
         try:
             yield
         except (SQLAlchemyError, sqlite3.Error) as error:
-            said = str(getattr(error, "orig", None) or type(error).__name__).strip().splitlines()
+            cause = error if isinstance(error, sqlite3.Error) else getattr(error, "orig", None)
+            said = str(cause or type(error).__name__).strip().splitlines()
             raise LedgerError(
                 f"The ledger at {self._place} failed: {masked(said[0]) if said else type(error).__name__}. Check "
                 "the connection phonon_ledger, and that the database is up, writable and has space."
@@ -115,7 +115,6 @@ def _engine(url: URL) -> Engine:
     if url.get_backend_name() == "sqlite":
         engine = create_engine(url, connect_args={"timeout": _LOCK_WAIT_SECONDS, "check_same_thread": False})
         event.listen(engine, "connect", _configure_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
         return engine
     # The default of the server or of the role may be another one, under which a sender could read a stale budget.
     engine = create_engine(url, pool_pre_ping=True, hide_parameters=True, isolation_level="READ COMMITTED")
@@ -152,13 +151,11 @@ def _is_locked(error: BaseException) -> bool:
     return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    options = connection.get_execution_options()
-    if options.get("phonon_no_transaction", False):
-        return
-    read_only = options.get("phonon_read_only", False)
+def _begin_sqlite(connection: Connection, *, read_only: bool) -> None:
+    # Not in a listener, which would make each statement of the engine look for others, nor as a statement, of
+    # which SQLAlchemy would make a result: most transactions are short.
     # A deferred transaction that reads before it writes fails when another one wrote in between.
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+    connection.connection.cursor().execute("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
 def _hash_key(connection: Connection) -> bytes:

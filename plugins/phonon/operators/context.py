@@ -98,7 +98,6 @@ def _test_numbers(numbers: Sequence[str]) -> tuple[str, ...]:
 
     rows = pd.DataFrame({"id": range(len(numbers)), "number": list(numbers)}, dtype=object)
     cleaned = clean(rows, ContactColumns("id", ("number",)))
-    if len(cleaned.invalid):
-        position, reason = cleaned.invalid["row"].iloc[0] + 1, cleaned.invalid["reason"].iloc[0]
-        raise ConfigurationError(f"test_numbers: entry {position} is not an Indian mobile number ({reason}).")
-    return tuple(number[0] for number in cleaned.valid["numbers"])
+    for row, _, reason in cleaned.invalid:
+        raise ConfigurationError(f"test_numbers: entry {row + 1} is not an Indian mobile number ({reason}).")
+    return tuple(contact.numbers[0] for contact in cleaned.valid)

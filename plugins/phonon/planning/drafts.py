@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from phonon.contacts.cleaning import CONTACT_ID_REPEATED, CleanContacts, ContactColumns, variable_column
+from phonon.contacts.cleaning import CONTACT_ID_REPEATED, BadRow, Contact
 from phonon.ledger.claims import Plan, Reject, claimed_contacts, rejected_contacts, see_again
 from phonon.ledger.states import CallStatus
 from phonon.planning.start_times import NotATimeError, StartTimes
@@ -43,49 +43,24 @@ class Draft(NamedTuple):
         return Reject(self.row_number, self.contact_id, CallStatus.SUPPRESSED, reason, self.number_last4)
 
 
-def drafts_of(
-    cleaned: CleanContacts, columns: ContactColumns, starts: StartTimes, first_row: int
-) -> tuple[list[Draft], list[Reject]]:
-    """Make drafts of the valid rows of a chunk that begins at ``first_row`` of the query."""
-    valid = cleaned.valid
-    texts = [valid[variable_column(name)].tolist() for name in columns.variables]
-    variables = zip(*texts, strict=True) if texts else [()] * len(valid)
-    start_at = valid["start_at"]
+def drafts_of(contacts: Sequence[Contact], starts: StartTimes, first_row: int) -> tuple[list[Draft], list[Reject]]:
+    """Make drafts of the contacts of a chunk that begins at ``first_row`` of the query."""
     drafts, rejects = [], []
-    rows = zip(
-        valid["row"].tolist(),
-        valid["contact_id"].tolist(),
-        valid["numbers"].tolist(),
-        valid["number_last4"].tolist(),
-        # Each kind of column has a null of its own (NaT, NaN, NA), and all mean the campaign's own start.
-        start_at.where(start_at.notna(), None).tolist(),
-        variables,
-        strict=True,
-    )
-    for row, contact_id, numbers, last4, asked, values in rows:
+    for row, contact_id, numbers, asked, variables in contacts:
         try:
             start = starts.of(asked)
         except NotATimeError as error:
             rejects.append(Reject(first_row + row, contact_id, CallStatus.INVALID, f"start_at: {error}"))
         else:
-            draft = Draft(first_row + row, contact_id, numbers, last4, start.at, values, dropped=start.dropped)
+            last4 = numbers[0][-4:]
+            draft = Draft(first_row + row, contact_id, numbers, last4, start.at, variables, dropped=start.dropped)
             drafts.append(draft)
     return drafts, rejects
 
 
-def invalid_rows(cleaned: CleanContacts, first_row: int) -> list[Reject]:
+def invalid_rows(rows: Sequence[BadRow], first_row: int) -> list[Reject]:
     """The invalid rows of a chunk that begins at ``first_row`` of the query."""
-    invalid = cleaned.invalid
-    return [
-        Reject(first_row + row, contact_id, CallStatus.INVALID, reason, last4)
-        for row, contact_id, reason, last4 in zip(
-            invalid["row"].tolist(),
-            invalid["contact_id"].tolist(),
-            invalid["reason"].tolist(),
-            invalid["number_last4"].tolist(),
-            strict=True,
-        )
-    ]
+    return [Reject(first_row + row, contact_id, CallStatus.INVALID, reason) for row, contact_id, reason in rows]
 
 
 def without_known(

@@ -138,8 +138,8 @@ class Planner:
         now = datetime.fromtimestamp(self._ledger.now(connection), UTC)
         cleaned = clean(chunk, self._columns)
         starts = StartTimes(self._rules.window, self._rules.start_at, now, self._rules.outside)
-        drafts, rejects = drafts_of(cleaned, self._columns, starts, before.rows_read)
-        rejects += invalid_rows(cleaned, before.rows_read)
+        drafts, rejects = drafts_of(cleaned.valid, starts, before.rows_read)
+        rejects += invalid_rows(cleaned.invalid, before.rows_read)
         drafts, rejects, known = without_known(connection, plan, drafts, rejects)
         reported = 0
         if any_reported:
