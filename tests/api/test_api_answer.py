@@ -38,6 +38,11 @@ def test_the_documented_answer_is_read_whole() -> None:
     assert answer.phonon_uuids == {"a:1": "u-1", "a:2": "u-2"}
 
 
+def test_a_byte_order_mark_before_the_answer_is_passed_over() -> None:
+    body = content(api_response_message="Success", request_id="r-1")
+    assert read_answer(200, b"\xef\xbb\xbf" + body) == read_answer(200, body)
+
+
 def test_fields_that_are_not_documented_are_passed_over() -> None:
     assert read_answer(200, content(api_response_message="Success", news={"a": [1]})).code is Code.SUCCESS
 
@@ -47,10 +52,10 @@ def test_fields_that_are_not_documented_are_passed_over() -> None:
     [
         (b"", "empty body"),
         (b"\n ", "empty body"),
+        (b"\xef\xbb\xbf", "empty body"),
         (b" <html>", "HTML instead of JSON"),
         (b"Bad Gateway", "not valid JSON"),
         (b'{"api-response-code": 200', "not valid JSON"),
-        (b'\xef\xbb\xbf{"api-response-code": 200}', "not valid JSON"),
         (b"[]", "JSON that is not an object"),
         (b"null", "JSON that is not an object"),
         (b"200", "JSON that is not an object"),

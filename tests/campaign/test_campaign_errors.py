@@ -197,6 +197,20 @@ def test_an_error_names_the_place_the_key_what_was_expected_and_what_was_there(
     assert f"line {line}, column {column}: {key}\n" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("right", "broken", "keys"),
+    [
+        ('close: "19:00"', "days: [MON, Tue]", ["window.days[0]", "window.days[1]"]),
+        ("numbers: [mobile]", "numbers: [5]", ["numbers[0]"]),
+        ("numbers: [mobile]", "numbers: []", ["numbers"]),
+    ],
+)
+def test_a_list_is_too_short_only_if_it_has_too_few_entries(
+    include: Path, right: str, broken: str, keys: list[str]
+) -> None:
+    assert [problem.key for problem in error_of(include, GOOD.replace(right, broken)).problems] == keys
+
+
 UNREADABLE = [
     ("", 1, ["The file is empty", "name, contacts"]),
     ("# only a comment\n", 1, ["The file is empty"]),

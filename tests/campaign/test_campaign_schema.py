@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from pydantic import ValidationError
 
 from phonon.campaign.model import Campaign
+from phonon.campaign.schedule import PRESETS
 from phonon.campaign.schema import campaign_schema, main, schema_text
 
 PROJECT = Path(__file__).parents[2]
@@ -23,6 +27,20 @@ REQUIRED = {"name": "a", "contacts": "SELECT 1", "contact_id": "id", "numbers": 
 def keys_of(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for place in (schema, *schema["$defs"].values()):
         yield from place.get("properties", {}).items()
+
+
+_SCHEDULES = (
+    *PRESETS,
+    "0 9 * * MON-SAT",
+    " 0  9 * * mon,wed\t",
+    "*/5 9-17 1,15 jan-mar *",
+    "0 9 L * *",
+    "0 9 * * fri#2",
+    "0 9 * * L5",
+    "0 9 ? * 1",
+    "0 9 * * * 30",
+    "@Daily",
+)
 
 
 def validator() -> Draft202012Validator:
@@ -67,11 +85,49 @@ def test_every_example_fits_its_own_key() -> None:
         {"window": {"open": "25:00"}},
         {"limits": {"max_calls": 0}},
         {"schedule": {"new_rows": {}}},
+        {"schedule": "@continuous"},
+        {"schedule": "@none"},
+        {"schedule": "@dialy"},
+        {"schedule": "none"},
+        {"schedule": ""},
+        {"schedule": "0 9 * *"},
+        {"schedule": "0 9 * * MON SAT 1"},
+        {"schedule": "nine in the morning, daily!"},
         {"name": "a..b"},
     ],
 )
 def test_the_schema_refuses_what_the_campaign_refuses(keys: dict[str, Any]) -> None:
     assert list(validator().iter_errors({**REQUIRED, **keys}))
+
+
+_CRON_FIELDS = (
+    "*",
+    "?",
+    "1",
+    "1-5",
+    "1,3",
+    "*/2",
+    "1-5/2",
+    "mon",
+    "SUN",
+    "jan",
+    "mon-fri",
+    "L",
+    "L5",
+    "15W",
+    "fri#2",
+)
+_CRON_FIELD = st.sampled_from(_CRON_FIELDS) | st.text("0123456789*,/-?#LWHRMONjan", max_size=4)
+
+
+@given(st.lists(_CRON_FIELD, min_size=5, max_size=6).map(" ".join) | st.sampled_from(_SCHEDULES))
+def test_the_schema_takes_every_schedule_that_a_campaign_takes(schedule: str) -> None:
+    keys = {**REQUIRED, "schedule": schedule}
+    try:
+        Campaign.model_validate(keys)
+    except ValidationError:
+        return
+    assert list(validator().iter_errors(keys)) == []
 
 
 @pytest.mark.parametrize("path", sorted(COMMITTED.parent.glob("*.yaml")), ids=lambda path: path.name)

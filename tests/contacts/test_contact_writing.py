@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phonon.contacts.numbers import mobile_of
-from phonon.contacts.writing import PLAIN_WRITING
+from phonon.contacts.writing import PLAIN_INTEGERS, PLAIN_WRITING
 
 _WRITINGS = (
     "{}{}",
@@ -44,3 +44,14 @@ def test_what_the_form_takes_is_a_number_when_the_run_reads_it(first: str, secon
     for written in (first + second, "+91" + second, "0" + second, "99999" + second[:8]):
         if re.search(PLAIN_WRITING, written):
             assert isinstance(mobile_of(written), str)
+
+
+@pytest.mark.parametrize("bounds", PLAIN_INTEGERS)
+def test_the_form_takes_just_those_integers_that_are_a_number(bounds: tuple[int, int]) -> None:
+    lowest, highest = bounds
+    assert [isinstance(mobile_of(each), str) for each in (lowest - 1, lowest, highest, highest + 1)] == [
+        False,
+        True,
+        True,
+        False,
+    ]

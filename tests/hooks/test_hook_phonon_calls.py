@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from phonon.api.codes import Code
 from phonon.api.endpoints import MAX_CALLS
+from phonon.api.request import thaw
 from phonon.api.verdict import Kind
 from phonon.errors import ConfigurationError, UnreachableError
+from phonon.hooks.one_off_calls import frozen_calls
 from phonon.hooks.phonon import OutboundCall, PhononHook
 from simulator import Fault, When
 from simulator import Kind as Wrong
@@ -104,6 +109,86 @@ def test_what_the_api_does_not_take_is_refused_before_it_is_sent(
     with pytest.raises(ConfigurationError) as told:
         hook_of().create_calls(**{"flow_id": FLOW, **options})
     assert [part for part in parts if part not in str(told.value)] == []
+    assert phonon.summary()["requests"] == 0
+
+
+NOW = datetime.now(UTC)
+ODD_NUMBERS: list[Any] = ["+91 99999 12345", 9999912346, "0-99999-12347", 919999912345, 9999912348.0]
+EVERY_KIND = {
+    "Amount": 500,
+    "Rate": 12.0,
+    "Share": Decimal("1E+2"),
+    "Day": date(2026, 11, 24),
+    "Paid": True,
+    "Middle": None,
+    "Name": "आशा",
+}
+
+
+def test_numbers_and_variables_are_written_as_in_a_campaign(hook_of: HookOf, phonon: Handle) -> None:
+    call = OutboundCall("call-1", ODD_NUMBERS, EVERY_KIND)
+    assert hook_of().create_calls(flow_id=FLOW, calls=[call]).verdict.kind is Kind.ACCEPTED
+    (taken,) = phonon.accepted()
+    assert (taken.numbers, taken.number_last4) == (4, "2345")
+    assert list(taken.keys.values()) == ["500", "12", "100", "2026-11-24", "true", "", "आशा"]
+
+
+def test_every_number_goes_out_as_91_and_ten_digits() -> None:
+    (sent,) = thaw(frozen_calls([OutboundCall("call-1", ODD_NUMBERS)], NOW))
+    assert sent["contact-numbers"] == ["919999912345", "919999912346", "919999912347", "919999912348"]
+
+
+# What is wrong about the call; parts of what is told.
+WRONG: list[tuple[dict[str, Any], list[str]]] = [
+    ({"contact_numbers": "919999912345"}, ["contact_numbers: expected a list", "found a str"]),
+    ({"contact_numbers": 919999912345}, ["contact_numbers: expected a list", "found a int"]),
+    ({"contact_numbers": []}, ["contact_numbers: expected 1 to 10 different phone numbers; found 0"]),
+    (
+        {"contact_numbers": [f"99999123{i}" for i in range(10, 21)]},
+        ["contact_numbers: expected 1 to 10", "found 11"],
+    ),
+    ({"contact_numbers": ["9999912345", "99999123"]}, ["contact_numbers: entry 2", "(too short)", "ten digits"]),
+    ({"contact_numbers": ["9999912345", None]}, ["contact_numbers: entry 2", "(missing)"]),
+    ({"contact_numbers": ["+1 212 555 0123"]}, ["contact_numbers: entry 1", "(other country)"]),
+    ({"variables": [("Name", "Asha")]}, ["variables: expected a mapping", "found a list"]),
+    (
+        {"variables": {"$flow.key.Name": "Asha"}},
+        ["variables, name 1: expected the name of a flow variable, without"],
+    ),
+    ({"variables": {"Name": "Asha", 7: "x"}}, ["variables, name 2: expected text; found a int"]),
+    ({"variables": {"Rate": float("inf")}}, ["variables, value 1: not a finite number"]),
+    ({"variables": {"Name": "\ud800"}}, ["variables, value 1: not valid text"]),
+    ({"start_time": datetime(2030, 1, 1)}, ["start_time: expected a datetime with a timezone", "ZoneInfo("]),  # noqa: DTZ001 - it is what is wrong
+    ({"start_time": pd.NaT}, ["start_time: expected a datetime with a timezone", "None for now"]),
+    ({"start_time": "2030-01-01T10:00:00+05:30"}, ["start_time: expected a datetime", "found a str"]),
+    ({"start_time": NOW - timedelta(days=2)}, ["start_time: its date is past", "None for now"]),
+    ({"start_time": datetime.max.replace(tzinfo=UTC)}, ["start_time: out of range"]),
+    ({"client_identifier": "x" * 80}, ["client_identifier: expected 1 to 64 letters", "found 80 characters"]),
+    ({"client_identifier": "call 9999912345"}, ["client_identifier: expected 1 to 64 letters"]),
+    ({"client_identifier": 7}, ["client_identifier: expected text; found a int"]),
+    ({"client_identifier": "call-1"}, ["client_identifier: the same as that of call 1"]),
+]
+
+
+@pytest.mark.parametrize(("wrong", "parts"), [pytest.param(*each, id=ascii(each[0])) for each in WRONG])
+def test_a_call_that_the_api_has_no_form_for_is_refused_by_place_and_field(
+    hook_of: HookOf, phonon: Handle, wrong: dict[str, Any], parts: list[str]
+) -> None:
+    fields = {"client_identifier": "call-2", "contact_numbers": ["9999912345"], **wrong}
+    with pytest.raises(ConfigurationError) as told:
+        hook_of().create_calls(flow_id=FLOW, calls=[OutboundCall("call-1", ["9999912345"]), OutboundCall(**fields)])
+    text = str(told.value)
+    assert [part for part in ["Call 2, ", *parts, "Nothing was sent."] if part not in text] == []
+    assert told.value.__suppress_context__ or told.value.__context__ is None
+    assert re.search(r"\d{6}", text) is None
+    assert phonon.summary()["requests"] == 0
+
+
+@pytest.mark.parametrize("flow_id", ["bad", "9999912345", None, 12345678])
+def test_what_is_no_id_of_a_flow_is_refused_and_not_repeated(hook_of: HookOf, phonon: Handle, flow_id: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"^flow_id: expected .*; found .*Nothing was sent") as told:
+        hook_of().create_calls(flow_id=flow_id, calls=calls())
+    assert "99999" not in str(told.value)
     assert phonon.summary()["requests"] == 0
 
 

@@ -30,13 +30,18 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"name": "two words"}, ["name: Expected a Dag id", "'two words'"]),
     ({"limits": {"max_cals": 5}}, ["limits.max_cals: There is no key 'max_cals'", "Did you mean 'max_calls'?"]),
     ({"suppress": "DELETE FROM people"}, ["suppress: ", "SQL with a SELECT"]),
-    ({"schedule": "@daily"}, ["schedule: is the Dag's", "DAG()"]),
+    ({"schedule": "@daily"}, ["schedule: is the Dag's", "Leave it out here", "DAG()", "@dag(schedule=...)"]),
+    ({"schedule": {"asset": "s3://a/b"}}, ["schedule: is the Dag's", "@dag(schedule=...)", "[Asset("]),
+    ({"catchup": False}, ["catchup: is the Dag's", "Leave it out here", "@dag(catchup=...)"]),
+    ({"tags": ["calls"]}, ["tags: is the Dag's", "@dag(tags=...)"]),
+    ({"description": 5}, ["description: Expected text", "5 (int)"]),
     ({"shards": 4}, ["shards: is for campaign files", "leave it out"]),
     ({"limit": 0}, ["limit: Expected a whole number of 1 or more", "0"]),
     ({"limit": "5"}, ["limit: Expected a whole number of 1 or more", "'5'"]),
     ({"dry_run": "false"}, ["dry_run: Expected True or False; found a str"]),
-    ({"test_numbers": "919999912345"}, ["test_numbers: Expected a list of phone numbers as text"]),
-    ({"test_numbers": [919999912345]}, ["test_numbers: Expected a list of phone numbers as text"]),
+    ({"test_numbers": "919999912345"}, ["test_numbers: Expected a list of phone numbers"]),
+    ({"test_numbers": [True]}, ["test_numbers: Expected a list of phone numbers"]),
+    ({"test_numbers": [919999912345.5]}, ["test_numbers: Expected a list of phone numbers"]),
     ({"flow_id": "919999912345"}, ["flow_id: Expected the flow's id"]),
 ]
 
@@ -88,6 +93,25 @@ def test_good_arguments_go_to_the_campaign_and_those_of_airflow_to_airflow() -> 
     assert task.campaign.limits.per_number is None
     assert (task.retries, task.owner) == (4, "growth")
     assert [asset.uri for asset in task.outlets] == [other.uri, "phonon://dag.calls/results"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "doc"),
+    [
+        ({"description": "Remind them"}, "Remind them"),
+        ({"description": "Remind them", "doc": "Ask growth"}, "Ask growth"),
+        ({}, None),
+    ],
+)
+def test_the_description_is_the_documentation_of_the_task(keys: dict[str, Any], doc: str | None) -> None:
+    task = PhononOutboundOperator(task_id="calls", **KEYS, **keys)
+    assert task.doc == doc
+    assert task.campaign.description == keys.get("description", "")
+
+
+def test_test_numbers_may_be_integers() -> None:
+    task = PhononOutboundOperator(task_id="calls", **KEYS, test_numbers=[9999912345, "99999 12346"])
+    assert task.test_numbers == (9999912345, "99999 12346")
 
 
 def test_the_queries_are_all_that_airflow_renders_and_stores() -> None:

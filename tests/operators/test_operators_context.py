@@ -42,7 +42,7 @@ def test_the_same_instant_names_the_same_interval_in_every_timezone() -> None:
     )
 
 
-def described(dag_run: Any, *numbers: str) -> Any:
+def described(dag_run: Any, *numbers: str | int) -> Any:
     return run_of({"dag_run": dag_run}, dry_run=False, limit=None, test_numbers=numbers)
 
 
@@ -53,9 +53,9 @@ def test_a_run_has_the_plain_name_of_airflows_run_type() -> None:
 
 
 def test_a_run_with_test_numbers_has_an_interval_of_its_own_and_clean_numbers() -> None:
-    found = described(run(logical_date=NINE), "+91 99999 00001", "09999900002")
+    found = described(run(logical_date=NINE), "+91 99999 00001", "09999900002", 9999900003)
     assert found.interval_key == "test:run-1"
-    assert found.test_numbers == ("919999900001", "919999900002")
+    assert found.test_numbers == ("919999900001", "919999900002", "919999900003")
 
 
 def test_a_bad_test_number_is_named_by_its_place_alone() -> None:

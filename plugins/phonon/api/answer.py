@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +52,7 @@ def read_answer(http_status: int, body: bytes, *, retry_after: str | None = None
 
 def _json_object(body: bytes) -> dict[str, Any] | str:
     """The JSON object of a body, or the reason why there is none."""
+    body = body.removeprefix(BOM_UTF8)  # JSON has none, but servers write it and what follows is clear
     if not body.strip():
         return "empty body"
     try:

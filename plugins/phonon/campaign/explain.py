@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -44,8 +44,18 @@ _YAML_READS = {
 
 def explain(error: ValidationError, document: Document) -> Iterator[Problem]:
     """Yield a problem for each of pydantic's errors, with its place in ``document``."""
-    for detail in error.errors(include_url=False):
-        yield _problem(detail, _location(detail), document)
+    details = error.errors(include_url=False)
+    for detail in details:
+        if not _is_for_bad_entries(detail, details):
+            yield _problem(detail, _location(detail), document)
+
+
+def _is_for_bad_entries(detail: ErrorDetails, details: Sequence[ErrorDetails]) -> bool:
+    """Whether a list is too short only because pydantic does not count the entries it has found wrong."""
+    place = detail["loc"]
+    return detail["type"] == "too_short" and any(
+        len(other["loc"]) > len(place) and other["loc"][: len(place)] == place for other in details
+    )
 
 
 def _problem(detail: ErrorDetails, location: Location, document: Document) -> Problem:

@@ -147,7 +147,7 @@ class Campaign(BaseModel):
     )
     limits: Limits = Field(
         default=Limits(),
-        description="How many people a run calls at most, and how often a number is called.",
+        description="How many calls an interval has at most, and how often a number is called.",
         examples=[{"max_calls": 50000, "per_number": {"calls": 1, "days": 1}}],
     )
     suppress: SqlOrPath | None = Field(

@@ -135,12 +135,15 @@ class PerNumber(BaseModel):
 
 
 class Limits(BaseModel):
-    """How many people a run calls, and how often one number."""
+    """How many calls an interval has, and how often one number is called."""
 
     model_config = FIXED
 
     max_calls: StrictInt | None = Field(
-        default=None, gt=0, description="At most so many calls in a run; null for no limit.", examples=[50000]
+        default=None,
+        gt=0,
+        description="At most so many calls in an interval, all its runs together; null for no limit.",
+        examples=[50000],
     )
     per_number: PerNumber | None = Field(
         default=PerNumber(),

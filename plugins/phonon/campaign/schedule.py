@@ -8,7 +8,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, StrictBool, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StrictBool,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
 
 from phonon.campaign.shapes import AssetUri, Column, Duration, Line, SqlQuery, TableName, clash, wrong
 
@@ -22,6 +32,11 @@ _EXPECTED = (
 
 _RANDOM = r"(?<![A-Za-z])[Rr](?![A-Za-z])"
 """To croniter, R is any time at random: Airflow would decide anew each time that it reads the schedule."""
+
+_PATTERN = (
+    rf"^(?:{'|'.join(PRESETS)}|\s*(?:[0-9*,/?\-]+\s+){{2}}(?:[0-9A-Za-z*,/?#\-]+\s+){{2,3}}[0-9A-Za-z*,/?#\-]+\s*)$"
+)
+"""For editors: every preset and every cron expression, and few other texts. What counts is :func:`_cron`."""
 
 _RESULTS = re.compile(r"(?i:phonon)://([^/?#]+)/results/*(?:#.*)?")
 """The URI of :func:`results_uri` in all writings that Airflow takes for the same."""
@@ -151,7 +166,7 @@ def _kind(value: object) -> str | None:
 
 
 Schedule: TypeAlias = Annotated[
-    Annotated[str, AfterValidator(_cron), Tag("<clock>")]
+    Annotated[str, AfterValidator(_cron), WithJsonSchema({"type": "string", "pattern": _PATTERN}), Tag("<clock>")]
     | Annotated[AssetSchedule, Tag("<asset>")]
     | Annotated[NewRowsSchedule, Tag("<rows>")]
     | Annotated[None, Tag("<nobody>")],

@@ -1,4 +1,4 @@
-"""Indian mobile numbers as people type them into a form, as one pattern. Cheap to import: a Dag file does."""
+"""Indian mobile numbers as people type them into a form, or pass as integers. Cheap to import: a Dag file does."""
 
 from __future__ import annotations
 
@@ -10,3 +10,6 @@ PLAIN_WRITING = (
     rf"[6-9](?:{_BETWEEN}[0-9]){{9}}{_BETWEEN}$"
 )
 """Matches the usual writings and nothing that is no number to ``contacts.numbers``, which reads odder ones too."""
+
+PLAIN_INTEGERS = ((6_000_000_000, 9_999_999_999), (916_000_000_000, 919_999_999_999))
+"""Lowest and highest of the integers that are such a number, without and with the country code."""

@@ -15,7 +15,7 @@ from requests_toolbelt.adapters.socket_options import TCPKeepAliveAdapter
 from phonon.api.answer import Answer
 from phonon.api.connection import ConnectionSettings
 from phonon.api.endpoints import MAX_BYTES, MAX_CALLS, Endpoint
-from phonon.api.request import Envelope, encode_call, encode_start_time, freeze
+from phonon.api.request import Envelope
 from phonon.api.transport import NotSent, Transport
 from phonon.api.verdict import Past, Verdict, classify
 from phonon.errors import ConfigurationError, UnreachableError
@@ -24,13 +24,16 @@ from phonon.hooks.account import CONN_TYPE, account_settings
 
 @dataclass(frozen=True)
 class OutboundCall:
-    """One call for ``PhononHook.create_calls``. ``contact_numbers`` are tried in turn: "91" and ten digits each."""
+    """One call for ``PhononHook.create_calls``."""
 
     client_identifier: str
-    contact_numbers: Sequence[str] = field(repr=False)
-    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The call's own name: at most 64 characters of ``[A-Za-z0-9_.:-]``."""
+    contact_numbers: Sequence[str | int] = field(repr=False)
+    """One to ten Indian mobile numbers in any usual writing, tried in turn."""
+    variables: Mapping[str, object] = field(default_factory=dict, repr=False)
+    """Flow variable -> value, which becomes text as a campaign's does: dates as ISO, None as empty."""
     start_time: datetime | None = None
-    """Aware; None is now."""
+    """Aware, on no past day in India; None is now."""
 
 
 @dataclass(frozen=True)
@@ -102,22 +105,14 @@ class PhononHook(HttpHook):  # type: ignore[misc] # Airflow's classes are untype
         and nothing is repeated. Look at ``verdict.kind``: UNKNOWN means the calls may have been placed.
 
         :raises UnreachableError: no connection could be made; nothing was sent.
-        :raises ConfigurationError: more calls or bytes than the API takes, or no such endpoint.
+        :raises ConfigurationError: a field of a call, the flow_id or the endpoint is not what the API takes, or
+            there are too many calls or bytes; nothing was sent.
         """
+        from phonon.hooks.one_off_calls import checked_flow_id, frozen_calls  # noqa: PLC0415 - heavy, for senders too
+
         door = _endpoint(endpoint)
-        now = encode_start_time(datetime.now(UTC))
-        frozen = freeze(
-            [
-                encode_call(
-                    call.client_identifier,
-                    encode_start_time(call.start_time) if call.start_time else now,
-                    list(call.contact_numbers),
-                    list(call.variables.items()),
-                )
-                for call in calls
-            ]
-        )
-        body = Envelope(self.settings.api_version, self.settings.security_id, flow_id).around(frozen)
+        envelope = Envelope(self.settings.api_version, self.settings.security_id, checked_flow_id(flow_id))
+        body = envelope.around(frozen_calls(calls, datetime.now(UTC)))
         if not 1 <= len(calls) <= MAX_CALLS or len(body) > MAX_BYTES:
             raise ConfigurationError(
                 f"A request takes 1 to {MAX_CALLS} calls and {MAX_BYTES} bytes; this one has {len(calls)} calls "

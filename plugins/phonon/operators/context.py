@@ -50,7 +50,9 @@ def interval_end(dag_run: Any) -> datetime | None:
     return end
 
 
-def run_of(context: Mapping[str, Any], *, dry_run: bool, limit: int | None, test_numbers: Sequence[str]) -> Run:
+def run_of(
+    context: Mapping[str, Any], *, dry_run: bool, limit: int | None, test_numbers: Sequence[str | int]
+) -> Run:
     """Describe the run of a task, with the interval it works on.
 
     A run with test numbers has an interval of its own: it must neither claim nor disturb the real one.
@@ -89,7 +91,7 @@ def airflow_errors() -> Iterator[None]:
         raise PhononTaskError(str(error)) from None
 
 
-def _test_numbers(numbers: Sequence[str]) -> tuple[str, ...]:
+def _test_numbers(numbers: Sequence[str | int]) -> tuple[str, ...]:
     if not numbers:
         return ()
     import pandas as pd  # noqa: PLC0415 - heavy, and this module is imported by every Dag file

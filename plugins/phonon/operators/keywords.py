@@ -7,7 +7,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import DAG, BaseOperator
 from pydantic import ValidationError
 from yaml import Mark
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -21,12 +21,12 @@ from phonon.errors import ConfigurationError
 AIRFLOWS_OWN = frozenset(signature(BaseOperator.__init__).parameters) - {"self", "kwargs"}
 """Keyword arguments that every operator takes."""
 
-_OF_THE_DAG = frozenset({"schedule", "description"})
+_CAMPAIGN_KEYS = frozenset(Campaign.model_fields)
+_OF_THE_DAG = (frozenset(signature(DAG).parameters) - AIRFLOWS_OWN - _CAMPAIGN_KEYS) | {"schedule"}
 _OF_A_FILE = {
     "shards": "is for campaign files, whose Dag has a task of its own that sends. This operator is one task, which "
     "sends alone; leave it out"
 }
-_CAMPAIGN_KEYS = frozenset(Campaign.model_fields)
 _NOWHERE = Mark("", 0, 0, 0, None, 0)
 
 
@@ -38,7 +38,7 @@ def campaign_of(keys: Mapping[str, Any], *, task_id: str, problems: Iterable[str
     Raises ConfigurationError that names every bad argument, and says what is expected of it.
     """
     found = list(problems)
-    found += [f"{key}: is the Dag's; give it to DAG() or @dag." for key in sorted(_OF_THE_DAG & keys.keys())]
+    found += [_of_the_dag(key, keys[key]) for key in sorted(_OF_THE_DAG & keys.keys())]
     found += [f"{key}: {said}." for key, said in _OF_A_FILE.items() if key in keys]
     campaign = None
     content = {key: value for key, value in keys.items() if key not in _OF_THE_DAG | _OF_A_FILE.keys()}
@@ -52,6 +52,13 @@ def campaign_of(keys: Mapping[str, Any], *, task_id: str, problems: Iterable[str
     return campaign
 
 
+def _of_the_dag(key: str, value: object) -> str:
+    said = f"{key}: is the Dag's. Leave it out here and give it to DAG() or @dag, as @dag({key}=...)."
+    if key == "schedule" and isinstance(value, Mapping):
+        said += " {asset: <uri>} is [Asset(<uri>)] there; {new_rows: ...} is for campaign files only."
+    return said
+
+
 def wrong_start(*, dry_run: object, limit: object, test_numbers: object) -> list[str]:
     """What is wrong with the arguments that say how a run starts."""
     problems = []
@@ -59,9 +66,13 @@ def wrong_start(*, dry_run: object, limit: object, test_numbers: object) -> list
         problems.append(f"dry_run: Expected True or False; found a {type(dry_run).__name__}.")
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
         problems.append(f"limit: Expected a whole number of 1 or more, or None; found {shortened(repr(limit))}.")
-    if not isinstance(test_numbers, list | tuple) or not all(isinstance(each, str) for each in test_numbers):
-        problems.append("test_numbers: Expected a list of phone numbers as text; found something else.")
+    if not isinstance(test_numbers, list | tuple) or not all(map(_is_text_or_integer, test_numbers)):
+        problems.append("test_numbers: Expected a list of phone numbers as text or integers; found something else.")
     return problems
+
+
+def _is_text_or_integer(value: object) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool)
 
 
 def _explained(error: ValidationError, keys: Mapping[str, Any]) -> list[str]:

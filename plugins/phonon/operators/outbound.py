@@ -32,8 +32,8 @@ class PhononOutboundOperator(CampaignOperator):
 
     Plans, sends and pushes as the Dag of a campaign file does, with the same promises; the results are pushed
     even when sending fails. Running the task again, after a crash or by clearing it, takes up what is left and
-    calls nobody twice. The keyword arguments are the keys of a campaign file; those of Airflow's own
-    (``owner``, ``start_date``) go to Airflow.
+    calls nobody twice. The keyword arguments are the keys of a campaign file, but for ``schedule``, which is the
+    Dag's, and ``shards``; those of Airflow's own (``owner``, ``start_date``) go to Airflow.
 
     :param name: name of the campaign, under which contacts are claimed. Default: the ids
         of Dag and task, with a dot between.
@@ -47,6 +47,7 @@ class PhononOutboundOperator(CampaignOperator):
     :param dry_run: plan and validate, send nothing.
     :param limit: at most so many calls.
     :param test_numbers: call these instead of the contacts, one call each, with api-version TEST.
+    :param description: what the campaign is for; the task's ``doc`` in the UI, unless that is given.
     :param campaign_keys: every other key of a campaign file: ``purpose``, ``endpoint``, ``start_at``, ``window``,
         ``limits``, ``approval``, ``backfill``, ``on_unknown``, ``notify``, ``correlation_key``, ``results_table``,
         ``phonon_conn_id``, ``warehouse_conn_id``, ``ledger_conn_id``.
@@ -68,7 +69,7 @@ class PhononOutboundOperator(CampaignOperator):
         variables: Mapping[str, str] | None = None,
         dry_run: bool = False,
         limit: int | None = None,
-        test_numbers: Sequence[str] = (),
+        test_numbers: Sequence[str | int] = (),
         **kwargs: Any,
     ) -> None:
         airflows = {key: value for key, value in kwargs.items() if key in AIRFLOWS_OWN or key.startswith("_")}
@@ -85,6 +86,8 @@ class PhononOutboundOperator(CampaignOperator):
             task_id=task_id,
             problems=wrong_start(dry_run=dry_run, limit=limit, test_numbers=test_numbers),
         )
+        if campaign.description:
+            airflows.setdefault("doc", campaign.description)
         super().__init__(campaign=campaign, task_id=task_id, **airflows)
         if name is None and self.has_dag():
             # Two Dags may have a task of the same name, and must not take each other's contacts for called.
