@@ -151,18 +151,28 @@ class CampaignJob:
         elif waiting:
             share = WHOLE if shard is None else Share(shard, self._campaign.shards)
             stopped = self._send(settings, make_transport(), interval_id, waiting, ending, share)
+        sent = self._standing(interval_id, stopped)
+        if sent.pending and sent.stopped is None and not self._run.dry_run:
+            self._tell_pending(sent)
+        return sent
+
+    def _standing(self, interval_id: int, stopped: Stopped | None) -> Sent:
+        """Look up where the calls stand. A sender that had no clear answers, but nothing left, did not stop."""
         with self._ledger.transaction(read_only=True) as connection:
             now = datetime.fromtimestamp(self._ledger.now(connection), UTC)
-            sent = Sent(totals(connection, interval_id), held_batches(connection, interval_id), stopped, now)
-        if sent.pending and sent.stopped is None and not self._run.dry_run:
-            opens = next_window(self._campaign.calling_window, now)
-            self._log.warning(
-                "%d calls are pending, since the calling hours do not let them go now. The next window opens at "
-                "%s. To send them, clear this task then, or run the interval again; those whose day is over expire",
-                sent.pending,
-                f"{opens:%Y-%m-%d %H:%M} {self._campaign.calling_window.timezone.key}",
-            )
-        return sent
+            if stopped is not None and stopped.stop is Stop.UNCLEAR and not open_calls(connection, interval_id):
+                self._log.warning("No batch was left to send: the run goes on to its end")
+                stopped = None
+            return Sent(totals(connection, interval_id), held_batches(connection, interval_id), stopped, now)
+
+    def _tell_pending(self, sent: Sent) -> None:
+        opens = next_window(self._campaign.calling_window, sent.as_of)
+        self._log.warning(
+            "%d calls are pending, since the calling hours do not let them go now. The next window opens at "
+            "%s. To send them, clear this task then, or run the interval again; those whose day is over expire",
+            sent.pending,
+            f"{opens:%Y-%m-%d %H:%M} {self._campaign.calling_window.timezone.key}",
+        )
 
     def _send(
         self,
