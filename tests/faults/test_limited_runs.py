@@ -142,7 +142,9 @@ def test_a_batch_that_may_have_been_accepted_is_not_cut(new_trial: NewTrial) -> 
     assert exit_code == -9, output
     trial.run("run-2", limit=3)
     assert trial.statuses() == {"held": 10, "accepted": 3, "pending": 47}
-    trial.run("run-3", limit=10)
-    assert trial.statuses() == {"accepted": 13, "pending": 47}
-    assert _sizes(trial, "run-3") == [10]
+    trial.run("run-3", limit=3)
+    assert trial.statuses() == {"held": 10, "accepted": 6, "pending": 44}
+    trial.run("run-4", limit=10)
+    assert trial.statuses() == {"accepted": 16, "pending": 44}
+    assert _sizes(trial, "run-4") == [10]
     trial.assert_books_agree()
