@@ -62,7 +62,10 @@ class FileHook:
 
 @dataclass
 class Trial:
-    """One campaign. ``extra`` is that of the Phonon connection; ``keys`` more of the campaign's."""
+    """One campaign. ``extra`` is that of the Phonon connection; ``keys`` more of the campaign's.
+
+    ``options``: what its runs are started with.
+    """
 
     folder: Path
     phonon: Handle
@@ -71,6 +74,7 @@ class Trial:
     endpoint: str = "bulk"
     keys: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
     interval_key: str = "2026-11-24T03:30:00+00:00"
 
     def __post_init__(self) -> None:
@@ -120,7 +124,7 @@ class Trial:
     def job(
         self, run_id: str = "run-1", *, ledger: Ledger, run_type: str = "manual", **options: Any
     ) -> CampaignJob:
-        run = Run(run_id, run_type, self.interval_key, **options)
+        run = Run(run_id, run_type, self.interval_key, **{**self.options, **options})
         log = logging.getLogger("trial")
         return CampaignJob(self.campaign(), run, ledger=ledger, warehouse=self.warehouse(), log=log)
 

@@ -177,7 +177,11 @@ def _params() -> dict[str, Param]:
     return {
         "dry_run": Param(False, type="boolean", title="Dry run", description="Plan and validate, send nothing."),
         "limit": Param(
-            None, type=["null", "integer"], minimum=1, title="Limit", description="At most so many calls."
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            title="Limit",
+            description="At most so many calls, those that an earlier run of the interval left pending included.",
         ),
         "test_numbers": Param(
             None,

@@ -85,8 +85,9 @@ def test_a_dry_run_sends_nothing_and_leaves_the_contacts_to_the_real_one(dag_wor
 
 
 @pytest.mark.usefixtures("campaigns")
-def test_a_limit_calls_the_first_and_names_the_others(dag_world: DagWorld) -> None:
-    dag_world.run("bulk_campaign", conf={"limit": 7})
+@pytest.mark.parametrize("limit", [7, 7.0])
+def test_a_limit_calls_the_first_and_names_the_others(dag_world: DagWorld, limit: float) -> None:
+    dag_world.run("bulk_campaign", conf={"limit": limit})
     assert dag_world.statuses("bulk_campaign") == {"accepted": 7, "suppressed": 53}
     assert {row["reason"] for row in dag_world.results("bulk_campaign")} == {None, "over limit"}
 

@@ -55,7 +55,7 @@ def plan_of(ledger: Ledger, statement: str, parameters: Any) -> str:
 
 @pytest.fixture
 def asked(tmp_path: Path, ledger_url: URL) -> dict[str, Any]:
-    """What is asked during two runs, in which batches are refused, cut, held and taken up, and by a shard."""
+    """What is asked during two runs, in which batches are refused, cut, held and taken up, and by shards."""
     with running(Settings(bulk_per_minute=60_000, realtime_per_minute=60_000)) as phonon, statements() as seen:
         trial = Trial(tmp_path, phonon, ledger_url, extra={"bulk_per_minute": 60_000})
         phonon.inject(Fault(Kind.CODE, code=205, times=2))
@@ -65,6 +65,9 @@ def asked(tmp_path: Path, ledger_url: URL) -> dict[str, Any]:
         sharded = replace(trial, keys=keys, interval_key="2026-11-25T03:30:00+00:00")
         sharded.extract("run-3")
         sharded.trigger("run-3", shard=1)
+        limited = replace(sharded, interval_key="2026-11-26T03:30:00+00:00")
+        limited.extract("run-4")
+        limited.trigger("run-5", shard=1, limit=5)
     return seen
 
 

@@ -8,6 +8,7 @@ _ADMISSION = "dispatch/test_dispatch_admission.py"
 _SETTLEMENT = "dispatch/test_dispatch_settlement.py"
 _STOPPING = "dispatch/test_dispatch_stopping.py"
 _RUNS = "dispatch/test_dispatch_whole_runs.py"
+_LIMITED = "faults/test_limited_runs.py"
 _LOST = "faults/test_answers_lost.py"
 _SHARDS = "concurrency/test_shards_of_a_run.py"
 
@@ -63,6 +64,20 @@ DISPATCH = (
         "        except BaseException:\n            self._drain(progress)\n            raise\n",
         "        except BaseException:\n            raise\n",
         (f"{_RUNS}::test_whatever_ends_a_run_what_is_in_flight_is_waited_for_and_recorded",),
+    ),
+    Mutation(
+        "limit-of-a-run-forgets-its-earlier-tries",
+        "dispatch/run_limit.py",
+        "room = self.most - sent.calls",
+        "room = self.most",
+        (f"{_LIMITED}::test_once_a_run_has_sent_as_many_clearing_it_sends_no_more_and_other_runs_send_the_rest",),
+    ),
+    Mutation(
+        "limit-of-a-run-cuts-what-may-have-been-accepted",
+        "dispatch/run_limit.py",
+        "if room <= 0 or batch.past.may_be_accepted:",
+        "if room <= 0:",
+        (f"{_LIMITED}::test_a_batch_that_may_have_been_accepted_is_not_cut",),
     ),
     Mutation(
         "lease-ends-before-the-send",

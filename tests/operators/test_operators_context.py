@@ -58,6 +58,11 @@ def test_a_run_with_test_numbers_has_an_interval_of_its_own_and_clean_numbers() 
     assert found.test_numbers == ("919999900001", "919999900002", "919999900003")
 
 
+def test_a_limit_that_json_writes_as_a_whole_float_is_a_whole_number() -> None:
+    found = run_of({"dag_run": run()}, dry_run=False, limit=2.0, test_numbers=())  # type: ignore[arg-type]
+    assert (found.limit, type(found.limit)) == (2, int)
+
+
 def test_a_bad_test_number_is_named_by_its_place_alone() -> None:
     with pytest.raises(ConfigurationError, match=r"test_numbers: entry 2 is not an Indian mobile number") as told:
         described(run(), "919999900001", "99999000")

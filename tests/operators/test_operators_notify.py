@@ -68,6 +68,16 @@ def test_a_run_with_held_calls_tells_of_them(desk: Desk, web: WebServer) -> None
     assert [post["event"] for post in web.posts] == ["held", "finished"]
 
 
+def test_a_run_at_its_limit_says_that_the_rest_waits_for_another_run(desk: Desk, web: WebServer) -> None:
+    desk.phonon.inject(Fault(Kind.CODE, code=212))
+    with pytest.raises(AirflowFailException):
+        outbound(desk)
+    desk.dag_run = {"run_id": "limited"}
+    summary = outbound(desk, limit=5)
+    assert (summary["by_status"], summary["at_limit"]) == ({"accepted": 5, "pending": 7}, True)
+    assert "7 calls pending, since the run had placed as many as its limit allows" in web.posts[-1]["text"]
+
+
 @pytest.mark.parametrize(("tries_left", "events"), [(1, []), (0, ["finished"])])
 def test_a_failure_is_told_when_airflow_will_not_try_again(
     desk: Desk, web: WebServer, tries_left: int, events: list[str]

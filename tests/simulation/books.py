@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, func, select
 
 from phonon.ledger.report import result_rows, totals
-from phonon.ledger.schema import batches, calls, intervals
+from phonon.ledger.schema import batches, calls, intervals, sends
 from phonon.ledger.states import BatchState
 from phonon.ledger.store import Ledger
 from phonon.planning.identity import client_identifier
@@ -60,6 +61,19 @@ class Books:
             self._check_limit(limit)
             self._check_window()
 
+    def check_run_limits(self, limits: Mapping[str, int]) -> None:
+        """No run has sent more calls of an interval than it may, in all its tries and by all its senders."""
+        with self._ledger.transaction(read_only=True) as connection:
+            parents = dict(connection.execute(select(batches.c.id, batches.c.parent_id)).all())
+            sent = {(row.batch_id, row.run_id) for row in connection.execute(select(sends))}
+            found = connection.execute(select(calls.c.interval_id, calls.c.batch_id)).all()
+        counted: Counter[tuple[int, str]] = Counter()
+        for interval_id, batch_id in found:
+            lineage = list(_lineage(batch_id, parents))
+            counted.update((interval_id, run) for run in limits if any((each, run) in sent for each in lineage))
+        for (interval_id, run_id), times in counted.items():
+            assert times <= limits[run_id], f"{run_id} has sent {times} calls of interval {interval_id}"
+
     def _rows(self) -> list[dict[str, Any]]:
         rows = []
         for campaign in self._campaigns.values():
@@ -109,6 +123,13 @@ class Books:
                 continue
             window = windows[call.client_identifier]
             assert window.is_open(call.dials_at), f"{call.client_identifier} dials at {call.dials_at}"
+
+
+def _lineage(batch_id: int | None, parents: Mapping[int, int | None]) -> Iterator[int]:
+    """A batch, the one that it was a part of, and so on."""
+    while batch_id is not None:
+        yield batch_id
+        batch_id = parents[batch_id]
 
 
 def _intervals(connection: Connection) -> dict[tuple[str, str], int]:

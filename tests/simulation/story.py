@@ -80,6 +80,7 @@ class Story:
         self._wire = Wire(self.timeline, Phonon(settings), self._draw_roads(settings), self._faults.draw)
         self._weather = self._draw_weather()
         self._processes: list[SimulatedProcess] = []
+        self._run_limits = {"run-2": 3}
 
     def clock(self) -> float:
         """The ledger's clock."""
@@ -107,6 +108,8 @@ class Story:
     def _calm(self) -> None:
         """The weather clears, people do what the messages say, and every interval is run until nothing is open."""
         self.timeline.tell("CALM")
+        self._books.check_run_limits(self._run_limits)
+        self._run_limits = {}
         self._faults.rate = 0.0
         self._wire.roads = Roads()
         self._weather = Weather()
@@ -200,6 +203,7 @@ class Story:
             window=campaign.window,
             limits={endpoint: RateLimit(endpoint, account, limit) for endpoint in Endpoint},
             on_unknown=dict.fromkeys(Endpoint, campaign.on_unknown),
+            max_calls_of_run=self._run_limits.get(run_id),
             max_in_flight=3,
             max_unclear=4,
             max_unreachable=3,

@@ -23,6 +23,7 @@ from phonon.dispatch.rules import SendingRules
 from phonon.ledger.budget import RateLimit
 from phonon.ledger.claims import find_interval
 from phonon.ledger.report import HeldBatch, Totals, held_batches, open_calls, totals
+from phonon.ledger.run_calls import calls_of_run
 from phonon.ledger.settlements import Decision
 from phonon.ledger.shares import WHOLE, Share
 from phonon.ledger.states import CallStatus
@@ -33,6 +34,8 @@ from phonon.review.approval import ApprovalDesk, ApprovalNeededError, ApprovalRu
 from phonon.review.desk import Person
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from phonon.campaign.results import Pushed
     from phonon.planning.planner import Planned
     from phonon.warehouse.warehouse import Warehouse
@@ -47,6 +50,8 @@ class Sent:
     stopped: Stopped | None
     as_of: datetime
     """When that was, by the clock that all senders of the ledger share."""
+    is_at_limit: bool = False
+    """Whether the run has placed as many calls as its parameter ``limit`` allows."""
 
     @property
     def pending(self) -> int:
@@ -151,18 +156,46 @@ class CampaignJob:
         elif waiting:
             share = WHOLE if shard is None else Share(shard, self._campaign.shards)
             stopped = self._send(settings, make_transport(), interval_id, waiting, ending, share)
+        sent = self._standing(interval_id, stopped)
+        if sent.pending and sent.stopped is None and not self._run.dry_run:
+            self._tell_pending(sent)
+        return sent
+
+    def _standing(self, interval_id: int, stopped: Stopped | None) -> Sent:
+        """Look up where the calls stand. A sender that had no clear answers, but nothing left, did not stop."""
         with self._ledger.transaction(read_only=True) as connection:
             now = datetime.fromtimestamp(self._ledger.now(connection), UTC)
-            sent = Sent(totals(connection, interval_id), held_batches(connection, interval_id), stopped, now)
-        if sent.pending and sent.stopped is None and not self._run.dry_run:
-            opens = next_window(self._campaign.calling_window, now)
-            self._log.warning(
-                "%d calls are pending, since the calling hours do not let them go now. The next window opens at "
-                "%s. To send them, clear this task then, or run the interval again; those whose day is over expire",
-                sent.pending,
-                f"{opens:%Y-%m-%d %H:%M} {self._campaign.calling_window.timezone.key}",
+            if stopped is not None and stopped.stop is Stop.UNCLEAR and not open_calls(connection, interval_id):
+                self._log.warning("No batch was left to send: the run goes on to its end")
+                stopped = None
+            return Sent(
+                totals(connection, interval_id),
+                held_batches(connection, interval_id),
+                stopped,
+                now,
+                is_at_limit=self._is_at_limit(connection, interval_id),
             )
-        return sent
+
+    def _is_at_limit(self, connection: Connection, interval_id: int) -> bool:
+        limit = self._run.limit
+        return limit is not None and calls_of_run(connection, interval_id, self._run.run_id).calls >= limit
+
+    def _tell_pending(self, sent: Sent) -> None:
+        if sent.is_at_limit:
+            self._log.warning(
+                "%d calls are pending, since this run may place at most %d (limit). To send them, run the interval "
+                "again, without a limit or with another; those whose day is over expire",
+                sent.pending,
+                self._run.limit,
+            )
+            return
+        opens = next_window(self._campaign.calling_window, sent.as_of)
+        self._log.warning(
+            "%d calls are pending, since the calling hours do not let them go now. The next window opens at "
+            "%s. To send them, clear this task then, or run the interval again; those whose day is over expire",
+            sent.pending,
+            f"{opens:%Y-%m-%d %H:%M} {self._campaign.calling_window.timezone.key}",
+        )
 
     def _send(
         self,
@@ -183,6 +216,7 @@ class CampaignJob:
             limits=limits,
             outside=self._campaign.window.outside,
             on_unknown={endpoint: self._campaign.on_unknown.at(endpoint) for endpoint in Endpoint},
+            max_calls_of_run=self._run.limit,
             max_in_flight=settings.max_in_flight,
         )
         flights = Flights(transport, max_in_flight=settings.max_in_flight)
@@ -197,6 +231,8 @@ class CampaignJob:
             share=share,
             ending=ending,
         )
+        if self._run.limit is not None:
+            waiting = min(waiting, self._run.limit)
         return dispatcher.send(interval_id, Progress(self._log, waiting if share == WHOLE else None, per_minute))
 
     def push_results(self, outcome: str) -> Pushed:

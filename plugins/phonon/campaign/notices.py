@@ -139,7 +139,7 @@ def finished_notice(
     elif summary["stop"]:
         word, ending = "stopped", [summary["message"]]
     else:
-        word, ending = "finished", _left(counts)
+        word, ending = "finished", _left(counts, summary)
     lines = [
         f"Calls by status: {_listed(counts)}",
         f"Calls by response code: {_listed(codes)}",
@@ -159,13 +159,17 @@ def not_pushed_notice(told: Told, *, error: str, task_id: str) -> Notice:
     return told.notice(Event.FINISHED, "failed: the results could not be written", lines)
 
 
-def _left(counts: Mapping[str, int]) -> list[str]:
+def _left(counts: Mapping[str, int], summary: Mapping[str, Any]) -> list[str]:
     """What to do about the calls of a run that ended well."""
     lines = []
     if counts.get("pending"):
+        pending = _counted(counts["pending"], "call")
         lines.append(
-            f"{_counted(counts['pending'], 'call')} pending, since the calling hours did not let them go. Clear "
-            "trigger_calls inside the hours, or run the interval again; those whose day is over expire."
+            f"{pending} pending, since the run had placed as many as its limit allows. Run the interval again, "
+            "without a limit or with another; those whose day is over expire."
+            if summary.get("at_limit")
+            else f"{pending} pending, since the calling hours did not let them go. Clear trigger_calls inside the "
+            "hours, or run the interval again; those whose day is over expire."
         )
     if counts.get("held"):
         lines.append(f"{_counted(counts['held'], 'call')} held: {_SETTLE}.")

@@ -20,19 +20,22 @@ from phonon.dispatch.points import Point, reached
 from phonon.dispatch.process import Ending
 from phonon.dispatch.progress import Progress
 from phonon.dispatch.rules import SendingRules, backoff
-from phonon.dispatch.settlement import Settlement, settle
+from phonon.dispatch.run_limit import Cut, RunLimit
+from phonon.dispatch.settlement import Settlement, settle, split
 from phonon.errors import LedgerError
-from phonon.ledger.budget import slow_down
+from phonon.ledger.budget import hold, room, slow_down
 from phonon.ledger.outbox import (
     Batch,
     Envelope,
     Outcome,
     Sender,
+    Wave,
     candidates,
     freeze_anew,
     next_due,
     record,
     recover,
+    replace_by_parts,
     take,
 )
 from phonon.ledger.pauses import pause_of
@@ -95,6 +98,8 @@ class Dispatcher:
         account = next(iter(rules.limits.values())).account
         self._others = Others(self._process, share, account, look_seconds=rules.look_seconds)
         self._ending = ending or Ending()
+        most = rules.max_calls_of_run
+        self._run_limit = None if most is None else RunLimit(most, run_id)
         self._stopped: Stopped | None = None
         self._left: list[int] = []
         self._landed: list[tuple[Batch, Exchange]] = []
@@ -135,7 +140,7 @@ class Dispatcher:
         if self._stopped is not None:
             return False
         with self._ledger.transaction(read_only=True) as connection:
-            due = next_due(connection, interval_id, without=self._left)
+            due = next_due(connection, interval_id, without=self._left, run_id=self._only_run)
             now = self._ledger.now(connection)
         if due is None:
             return False
@@ -191,7 +196,15 @@ class Dispatcher:
                 return None
             # While one goes alone all senders look at the same one, of which only one of them can have it.
             share = WHOLE if self._alone else self._share
-            found = candidates(connection, interval_id, now=now, most=free, without=self._left, share=share)
+            found = candidates(
+                connection,
+                interval_id,
+                now=now,
+                most=free,
+                without=self._left,
+                share=share,
+                run_id=self._only_run,
+            )
             look_again = self._wait_for_others(connection, interval_id, now) if found else None
             if look_again is not None:
                 return look_again
@@ -214,7 +227,9 @@ class Dispatcher:
                 now=now,
                 is_dead=self._process.is_dead,
             )
-            admissions = [self._look(batch, bodies[batch.id], now) for batch in found]
+            admissions = self._within_run(
+                connection, interval_id, [self._look(batch, bodies[batch.id], now) for batch in found], now
+            )
             taken, wait_until = self._take(connection, admissions, now)
             # After taking, which locks the budget first: two senders that decide differently must not block each
             # other for ever.
@@ -223,16 +238,39 @@ class Dispatcher:
         if recovered:
             self._log.warning("%d batches were being sent when their sender ended: outcome unknown", recovered)
         for batch in taken:
-            self._flights.submit(batch, bodies[batch.id], since=since)
+            # The part of a batch that was cut is new.
+            self._flights.submit(batch, bodies.get(batch.id) or self._body(batch), since=since)
         return wait_until
+
+    @property
+    def _only_run(self) -> str | None:
+        """The run whose own batches are all that may still go, since its limit is reached; None if all may."""
+        return self._sender.run_id if self._run_limit is not None and self._run_limit.is_used_up else None
+
+    def _within_run(
+        self, connection: Connection, interval_id: int, admissions: list[Admission], now: float
+    ) -> Sequence[Admission | Cut]:
+        """Leave what the run's own limit has no room for, if it has one."""
+        if self._run_limit is None:
+            return admissions
+        # What the run has sent is counted under the locks that its other senders take, too.
+        hold(connection, self._rules.limits.values(), now)
+        was_used_up = self._run_limit.is_used_up
+        within = self._run_limit.within(connection, interval_id, admissions)
+        if self._run_limit.is_used_up and not was_used_up:
+            self._log.info("The run has placed its %d calls (limit) and sends no others", self._run_limit.most)
+        return within
 
     def _look(self, batch: Batch, body: bytes, now: float) -> Admission:
         """Look at a batch a last time."""
-        envelope = Envelope(batch, hashlib.sha256(body).hexdigest(), len(body))
-        return admit(envelope, self._rules, now, send_seconds=self._sender.lease_seconds)
+        return admit(_envelope(batch, body), self._rules, now, send_seconds=self._sender.lease_seconds)
 
     def _carry_out(
-        self, connection: Connection, admissions: Iterable[tuple[Batch, Admission]], progress: Progress, now: float
+        self,
+        connection: Connection,
+        admissions: Iterable[tuple[Batch, Admission | Cut]],
+        progress: Progress,
+        now: float,
     ) -> None:
         """Do what was decided of the batches that may not go."""
         for batch, admission in admissions:
@@ -246,7 +284,7 @@ class Dispatcher:
                         progress.add(outcome)
 
     def _take(
-        self, connection: Connection, admissions: Sequence[Admission], now: float
+        self, connection: Connection, admissions: Sequence[Admission | Cut], now: float
     ) -> tuple[list[Batch], float | None]:
         taken: list[Batch] = []
         wait_until = None
@@ -257,7 +295,23 @@ class Dispatcher:
                 wave = take(connection, queue, sender=self._sender, limit=limit, now=now)
                 taken += wave.taken
                 wait_until = wave.wait_until or wait_until
+        for cut in admissions:
+            if isinstance(cut, Cut):
+                wave = self._take_part(connection, cut, now)
+                taken += wave.taken
+                wait_until = wave.wait_until or wait_until
         return taken, wait_until
+
+    def _take_part(self, connection: Connection, cut: Cut, now: float) -> Wave:
+        """Cut a batch and take its first part at once; later it would stand behind all that was planned before."""
+        limit = self._rules.limits[cut.batch.endpoint]
+        fit, when = room(connection, limit, [limit.weight(cut.calls)], now)
+        if not fit:
+            return Wave([], when)
+        outcome = split(cut.batch, "the limit of the run has no room for all of it", first=cut.calls)
+        parts = replace_by_parts(connection, outcome, run_id=self._sender.run_id, now=now)
+        envelopes = [_envelope(part, self._body(part)) for part in parts[:1]]
+        return take(connection, envelopes, sender=self._sender, limit=limit, now=now)
 
     def _body(self, batch: Batch) -> bytes:
         return RequestEnvelope(batch.api_version, self._security_id, batch.flow_id).around(batch.frozen)
@@ -345,6 +399,10 @@ class Dispatcher:
                 outcome.batch.id,
                 outcome.reason,
             )
+
+
+def _envelope(batch: Batch, body: bytes) -> Envelope:
+    return Envelope(batch, hashlib.sha256(body).hexdigest(), len(body))
 
 
 def _stopped_by(kind: Kind, reason: str, code: int | None) -> Stopped:

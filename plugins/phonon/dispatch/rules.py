@@ -33,10 +33,12 @@ class SendingRules:
     on_unknown: Mapping[Endpoint, UnknownPolicy] = field(
         default_factory=lambda: {Endpoint.BULK: UnknownPolicy.HOLD, Endpoint.REALTIME: UnknownPolicy.RESEND}
     )
+    max_calls_of_run: int | None = None
+    """Calls that the run may place, all its tries and senders together; None for as many as there are."""
     max_in_flight: int = 16
     max_attempts: int = 5
     """Sends of the same bytes, those above the limit and those that never left not counted."""
-    max_unclear: int = 10
+    max_unclear: int = 25
     """Batches in a row, sent one at a time, without a clear answer before the run gives up."""
     max_throttled: int = 20
     """Rounds of answers in a row that were all above the limit, before the run gives up."""

@@ -51,10 +51,10 @@ def hold(batch: Batch, reason: str) -> Outcome:
     return Outcome(batch, BatchState.HELD, batch.past, reason, batch.attempts)
 
 
-def split(batch: Batch, reason: str, answered: Answered | None = None) -> Outcome:
-    """Replace a batch that was refused whole, or never sent, by its halves."""
+def split(batch: Batch, reason: str, answered: Answered | None = None, *, first: int | None = None) -> Outcome:
+    """Replace a batch that was refused whole, or never sent, by its halves, or its ``first`` calls and the rest."""
     calls = thaw(batch.frozen)
-    middle = (len(calls) + 1) // 2
+    middle = (len(calls) + 1) // 2 if first is None else first
     children = [_half(half) for half in (calls[:middle], calls[middle:])]
     attempts = batch.attempts + (1 if answered else 0)
     return Outcome(batch, BatchState.SPLIT, batch.past, reason, attempts, answered, children=children)

@@ -9,7 +9,7 @@ uneven the network is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -64,6 +64,12 @@ def room(connection: Connection, limit: RateLimit, weights: Sequence[int], now: 
         if missing <= 0:
             return fit, counts_until
     return fit, now + 1.0  # the share grows by itself
+
+
+def hold(connection: Connection, limits: Iterable[RateLimit], now: float) -> None:
+    """Lock budgets until the transaction ends; in the order that everybody has, who would else wait for ever."""
+    for limit in limits:
+        _lock(connection, limit, now)
 
 
 def slow_down(connection: Connection, limit: RateLimit, now: float, retry_after: float | None) -> None:

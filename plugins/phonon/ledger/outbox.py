@@ -127,12 +127,15 @@ def candidates(
     most: int,
     without: Sequence[int] = (),
     share: Share = WHOLE,
+    run_id: str | None = None,
 ) -> list[Batch]:
     """The next batches that may be sent, in the order of their ids.
 
     They are the oldest of the sender's share. When few of those are left, it gets the newest of other shares too:
     their own senders, which begin at the other end, are met as late as can be. In one order, because whoever
     changes batches locks them one by one: two senders with different orders would block each other for ever.
+
+    :param run_id: only those that this run was the last to change.
     """
     parameters = {
         "interval": interval_id,
@@ -140,18 +143,29 @@ def candidates(
         "without": as_parameter(connection, without),
         "part": share.part,
         "of": share.of,
+        **({} if run_id is None else {"run": run_id}),
     }
-    dialect = connection.dialect.name
-    rows = list(connection.execute(_candidates(dialect), {**parameters, "most": most}))
+    key = connection.dialect.name, run_id is not None
+    rows = list(connection.execute(_candidates(*key), {**parameters, "most": most}))
     if share.of > 1 and len(rows) < most:
-        rows += connection.execute(_candidates_of_others(dialect), {**parameters, "most": most - len(rows)})
+        rows += connection.execute(_candidates_of_others(*key), {**parameters, "most": most - len(rows)})
     return [read_batch(row) for row in sorted(rows, key=lambda row: row.id)]
 
 
-def next_due(connection: Connection, interval_id: int, *, without: Sequence[int] = ()) -> float | None:
-    """When the next batch of the interval may be looked at: its backoff or the lease of its sender ends."""
-    parameters = {"interval": interval_id, "without": as_parameter(connection, without)}
-    found: float | None = connection.execute(_next_due(connection.dialect.name), parameters).scalar()
+def next_due(
+    connection: Connection, interval_id: int, *, without: Sequence[int] = (), run_id: str | None = None
+) -> float | None:
+    """When the next batch of the interval may be looked at: its backoff or the lease of its sender ends.
+
+    :param run_id: only of those that this run was the last to change.
+    """
+    parameters = {
+        "interval": interval_id,
+        "without": as_parameter(connection, without),
+        **({} if run_id is None else {"run": run_id}),
+    }
+    statement = _next_due(connection.dialect.name, run_id is not None)
+    found: float | None = connection.execute(statement, parameters).scalar()
     return found
 
 
@@ -238,6 +252,13 @@ def record(connection: Connection, outcomes: Sequence[Outcome], *, run_id: str, 
         for child in outcome.children:
             add_child(connection, batch.id, child, run_id=run_id, now=now)
     return late
+
+
+def replace_by_parts(connection: Connection, outcome: Outcome, *, run_id: str, now: float) -> list[Batch]:
+    """Write that a batch was split; gives the batches that replace it, none if it came too late."""
+    if record(connection, [outcome], run_id=run_id, now=now):
+        return []
+    return [read_batch(row) for row in connection.execute(_PARTS, {"known_id": outcome.batch.id})]
 
 
 def freeze_anew(connection: Connection, batch: Batch, frozen: bytes, *, starts_at: float, not_after: float) -> None:
@@ -389,6 +410,7 @@ def read_batch(row: Row[Any]) -> Batch:
 
 
 # Statements made once: to build one takes the ledger longer than to carry it out.
+_OF_RUN = batches.c.run_id == bindparam("run")
 _IS_MINE = bindparam("part") == batches.c.id % bindparam("of")
 _KNOWN = (batches.c.id == bindparam("known_id"), batches.c.fence == bindparam("known_fence"))
 _TAKE = update(batches).where(*_KNOWN, batches.c.state.in_(written_out(_SENDABLE)))
@@ -407,17 +429,32 @@ _BEING_SENT = (
 )
 
 
-@cache
-def _candidates(dialect: str) -> Select[Any]:
-    return _sendable(dialect).where(_IS_MINE).order_by(batches.c.id)
+_PARENT = batches.alias("parent")
+_INTERVAL_OF_PARENT = select(_PARENT.c.interval_id).where(_PARENT.c.id == bindparam("known_id")).scalar_subquery()
+_PARTS = (
+    select(batches)
+    .where(
+        batches.c.parent_id == bindparam("known_id"),
+        # By the index of the open ones; parts are newer than what they are of.
+        batches.c.interval_id == _INTERVAL_OF_PARENT,
+        batches.c.state == BatchState.PENDING,
+        batches.c.id > bindparam("known_id"),
+    )
+    .order_by(batches.c.id)
+)
 
 
 @cache
-def _candidates_of_others(dialect: str) -> Select[Any]:
-    return _sendable(dialect).where(~_IS_MINE).order_by(batches.c.id.desc())
+def _candidates(dialect: str, of_a_run: bool) -> Select[Any]:
+    return _sendable(dialect, of_a_run).where(_IS_MINE).order_by(batches.c.id)
 
 
-def _sendable(dialect: str) -> Select[Any]:
+@cache
+def _candidates_of_others(dialect: str, of_a_run: bool) -> Select[Any]:
+    return _sendable(dialect, of_a_run).where(~_IS_MINE).order_by(batches.c.id.desc())
+
+
+def _sendable(dialect: str, of_a_run: bool) -> Select[Any]:
     return (
         select(batches)
         .where(
@@ -425,17 +462,19 @@ def _sendable(dialect: str) -> Select[Any]:
             batches.c.state.in_(written_out(_SENDABLE)),
             batches.c.not_before <= bindparam("now"),
             batches.c.id.not_in(integers_named(dialect, "without")),
+            *([_OF_RUN] if of_a_run else []),
         )
         .limit(bindparam("most"))
     )
 
 
 @cache
-def _next_due(dialect: str) -> Select[Any]:
+def _next_due(dialect: str, of_a_run: bool) -> Select[Any]:
     return select(func.min(func.coalesce(batches.c.lease_until, batches.c.not_before))).where(
         batches.c.interval_id == bindparam("interval"),
         batches.c.state.in_(written_out((*_SENDABLE, BatchState.SENDING))),
         batches.c.id.not_in(integers_named(dialect, "without")),
+        *([_OF_RUN] if of_a_run else []),
     )
 
 

@@ -66,7 +66,7 @@ def run_of(
         run_type=str(getattr(dag_run.run_type, "value", dag_run.run_type)),
         interval_key=f"{TEST_INTERVALS}{dag_run.run_id}" if numbers else interval_key(dag_run),
         dry_run=dry_run,
-        limit=limit,
+        limit=None if limit is None else int(limit),  # the schema of a form takes 2.0 for an integer
         test_numbers=numbers,
     )
 

@@ -45,7 +45,7 @@ class PhononOutboundOperator(CampaignOperator):
     :param variables: flow variable -> column.
     :param suppress: SQL of the query of numbers that must not be called, or its file; templated as ``contacts``.
     :param dry_run: plan and validate, send nothing.
-    :param limit: at most so many calls.
+    :param limit: at most so many calls in a run, those that an earlier run of the interval left pending included.
     :param test_numbers: call these instead of the contacts, one call each, with api-version TEST.
     :param description: what the campaign is for; the task's ``doc`` in the UI, unless that is given.
     :param campaign_keys: every other key of a campaign file: ``purpose``, ``endpoint``, ``start_at``, ``window``,

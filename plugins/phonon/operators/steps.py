@@ -353,6 +353,7 @@ def _summary(campaign: str, run: Run, sent: Sent, message: str) -> dict[str, Any
         "by_code": {str(code): count for code, count in sent.totals.by_code.items()},
         "stop": sent.stopped.stop.value if sent.stopped else None,
         "message": message,
+        "at_limit": sent.is_at_limit,
         "held_calls": sum(batch.calls for batch in sent.held),
         "dry_run": run.dry_run_reason if run.dry_run else None,
         "held": [
