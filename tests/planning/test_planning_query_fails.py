@@ -5,19 +5,22 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Barrier
 from typing import Any
 
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import URL, select
+from sqlalchemy import URL, func, select
 
 from ledger.promises import NOON, Clock, accepted, sendable, settle, take_all
 from phonon.api.endpoints import Endpoint
 from phonon.contacts.cleaning import ContactColumns
 from phonon.errors import WarehouseError
+from phonon.ledger.budget import RateLimit
 from phonon.ledger.do_not_call import add
 from phonon.ledger.outbox import Child, Outcome
 from phonon.ledger.report import result_rows, run_figures, totals
@@ -209,6 +212,36 @@ def test_a_call_of_an_earlier_run_that_was_withdrawn_meanwhile_is_still_shown(le
     with pytest.raises(QueryError):
         plan(ledger, chunks(), run_id="run-2")
     assert reasons(ledger, only_interval(ledger)) == Counter([("C0", "do not call"), ("C1", "pending")])
+
+
+def test_a_sender_and_a_failing_plan_share_the_batches_without_a_loss(ledger: Ledger) -> None:
+    count = 120
+    gate = Barrier(2)
+
+    def chunks() -> Iterator[pd.DataFrame]:
+        yield from read(people(*range(count)))
+        gate.wait()
+        raise QueryError("division by zero")
+
+    def send() -> None:
+        gate.wait()
+        interval = only_interval(ledger)
+        while found := sendable(ledger, interval):
+            for taken in take_all(ledger, found[-1:], limit=RateLimit(Endpoint.BULK, "account", 1_000_000)):
+                settle(ledger, accepted(taken))
+
+    with ThreadPoolExecutor(1) as pool:
+        sending = pool.submit(send)
+        with pytest.raises(QueryError):
+            plan(ledger, chunks())
+        sending.result()
+    interval = only_interval(ledger)
+    went = reasons(ledger, interval)
+    assert {status for _, status in went} <= {"accepted"}
+    again = plan(ledger, read(people(*range(count))), run_id="run-2")
+    assert (again.planned, again.already_planned) == (count - len(went), len(went))
+    with ledger.transaction(read_only=True) as connection:
+        assert connection.execute(select(func.count()).select_from(number_uses)).scalar_one() == count
 
 
 _ROW = st.tuples(
