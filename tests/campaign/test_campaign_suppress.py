@@ -252,3 +252,57 @@ def test_what_a_stopped_run_left_is_looked_at_again_before_it_is_sent(
     trial.assert_books_agree()
     assert trial.statuses() == {"accepted": 11, "suppressed": 1}
     assert "0003" not in last4_called(trial)
+
+
+_TWO_NUMBERS = {
+    "suppress": LISTED,
+    "numbers": ["mobile", "other"],
+    "contacts": "SELECT *, '99999' || CAST(51000 + rowid AS VARCHAR) AS other FROM people ORDER BY id",
+}
+
+
+def stop_with_everything_pending(trial: Trial, *then_listed: str) -> None:
+    """A run that Phonon refuses as a whole; afterwards the suppress query returns other numbers."""
+    trial.phonon.inject(Fault(Kind.CODE, code=212, times=None))
+    assert trial.run().stopped is not None
+    trial.phonon.clear_faults()
+    with duckdb.connect(str(trial.warehouse_file)) as connection:
+        connection.executemany("INSERT INTO listed VALUES (?)", [[each] for each in then_listed])
+
+
+def test_what_an_earlier_run_left_is_held_against_the_suppress_query_of_the_run_that_takes_it_up(
+    new_trial: Callable[..., Trial], caplog: pytest.LogCaptureFixture
+) -> None:
+    trial = new_trial(contacts=9, keys=_TWO_NUMBERS)
+    stop_with_everything_pending(trial, "9999900003", "09999951003", "+91 99999 00005")
+    with caplog.at_level(logging.WARNING):
+        trial.run("run-2")
+    assert "Do not call: 1 planned calls were taken back, 1 have other numbers left" in caplog.text
+    trial.assert_books_agree()
+    assert {name: reason for name, reason in reasons(trial).items() if reason != "accepted"} == {
+        "C3": "do not call"
+    }
+    assert last4_called(trial) == {*(f"000{i}" for i in (0, 1, 2, 4, 6, 7, 8)), "1005"}
+    assert not leaks(caplog.text)
+
+
+def test_a_suppressed_contact_that_the_query_does_not_return_any_more_is_not_called_either(
+    new_trial: Callable[..., Trial],
+) -> None:
+    trial = new_trial(contacts=6, keys={"suppress": LISTED})
+    stop_with_everything_pending(trial, "9999900003")
+    trial.keys = {**trial.keys, "contacts": "SELECT id, mobile, name FROM people WHERE id <> 'C3'"}
+    trial.run("run-2")
+    assert last4_called(trial) == {f"000{i}" for i in (0, 1, 2, 4, 5)}
+    trial.assert_books_agree(rows=5)
+
+
+@pytest.mark.parametrize("options", [{"dry_run": True}, {"test_numbers": ("919999977777",)}])
+def test_a_run_that_calls_no_contact_takes_nothing_back(
+    new_trial: Callable[..., Trial], options: dict[str, Any]
+) -> None:
+    trial = new_trial(contacts=6, keys={"suppress": LISTED})
+    stop_with_everything_pending(trial, "9999900003")
+    trial.extract("run-2", **options)
+    trial.push("run-2", **options)
+    assert trial.statuses()["pending"] == 6

@@ -27,6 +27,33 @@ AROUND = (
         (_PLANNER,),
     ),
     Mutation(
+        "failing-query-leaves-its-calls-planned",
+        "planning/planner.py",
+        "            if self._changes is not None:\n",
+        "            if self._changes is None:\n",
+        ("planning/test_planning_query_fails.py",),
+        simulated=False,
+    ),
+    Mutation(
+        "undoing-takes-what-a-sender-has",
+        "ledger/undo.py",
+        "        batches.c.state == BatchState.PENDING,\n"
+        "        batches.c.past == Past.FIRST,\n"
+        "        batches.c.attempts == 0,\n"
+        "        batches.c.sent_at.is_(None),\n",
+        "",
+        ("planning/test_planning_query_fails.py",),
+        simulated=False,
+    ),
+    Mutation(
+        "suppress-query-spares-nobody-who-is-planned",
+        "campaign/extraction.py",
+        "        if suppressed is not None and not run.dry_run:\n",
+        "        if suppressed is not None and run.dry_run:\n",
+        ("campaign/test_campaign_suppress.py",),
+        simulated=False,
+    ),
+    Mutation(
         "planned-outside-the-window",
         "planning/start_times.py",
         "earliest_start(self._window, ",

@@ -15,8 +15,11 @@ from phonon.campaign.schedule import NewRowsSchedule
 from phonon.campaign.start import StartAtColumn, StartAtTime
 from phonon.contacts.columns import ContactColumns
 from phonon.errors import ConfigurationError
+from phonon.ledger.claims import find_interval
 from phonon.ledger.retention import note_look_back
+from phonon.ledger.settlements import Decision
 from phonon.ledger.store import Ledger
+from phonon.ledger.withdrawals import DO_NOT_CALL, Withdrawal, withdraw_forbidden
 from phonon.planning.clocks import check_clocks
 from phonon.planning.planner import Planned, Planner
 from phonon.planning.rules import PerNumber, PlanningRules, calls_per_batch
@@ -73,6 +76,8 @@ class Extraction:
         warehouse = self._warehouse
         warehouse.ensure_tables(campaign.results_table)
         suppressed = self._suppressed(warehouse, suppress)
+        if suppressed is not None and not run.dry_run:
+            self._withdraw(suppressed)
         if per_number:
             with self._ledger.transaction() as connection:
                 note_look_back(connection, per_number.days)
@@ -97,6 +102,20 @@ class Extraction:
         self._check_reads("suppress", sql)
         with closing(warehouse.read(sql, chunk_rows=_READ_ROWS)) as chunks:
             return read_numbers(chunks, self._log)
+
+    def _withdraw(self, suppressed: NumberSet) -> None:
+        """Take back what earlier runs of the interval have planned to numbers that must not be called any more."""
+        with self._ledger.transaction() as connection:
+            interval_id = find_interval(connection, self._campaign.name, self._run.interval_key)
+            now = self._ledger.now(connection)
+        done = withdraw_forbidden(
+            self._ledger,
+            Decision("the suppress query", DO_NOT_CALL, self._run.run_id, now),
+            interval_id,
+            lambda _, numbers: suppressed.among(numbers),
+        )
+        if done != Withdrawal():
+            self._log.warning("Do not call: %s", done)
 
     def _check_reads(self, key: str, rendered: str) -> None:
         """Refuse a query that changes data, now that its Jinja is rendered."""

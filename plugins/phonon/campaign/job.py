@@ -92,13 +92,7 @@ class CampaignJob:
         decision = Decision("the do-not-call list", DO_NOT_CALL, self._run.run_id, now)
         done = withdraw_listed(self._ledger, decision, interval_id)
         if done != Withdrawal():
-            self._log.warning(
-                "Do not call: %d planned calls were taken back, %d have other numbers left, and %d are beyond "
-                "reach, since they may have been accepted",
-                done.withdrawn,
-                done.shortened,
-                done.out_of_reach,
-            )
+            self._log.warning("Do not call: %s", done)
 
     def question(self) -> Question | None:
         """What a person has to be asked before the interval's calls are sent; None if nothing.

@@ -1,4 +1,4 @@
-"""Taking back planned calls: to numbers that were put on the do-not-call list later, or because a person rejects.
+"""Taking back planned calls: to numbers that are forbidden since, or because a person rejects.
 
 Only what Phonon certainly has not accepted can be taken back: a batch that waits to be sent, and of which no
 send, if there was one, can have been accepted. A call that is taken back is not claimed any more: its contact is
@@ -7,7 +7,7 @@ suppressed as if that had been known when the contact was planned.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,9 @@ from phonon.ledger.store import Ledger
 DO_NOT_CALL = "do not call"
 """The ``reason`` of the results table."""
 
+Forbidden = Callable[[Connection, Sequence[str]], set[str]]
+"""Gives those of some phone numbers that must not be called."""
+
 _OPEN = (BatchState.PENDING, BatchState.SENDING, BatchState.UNKNOWN)
 BEHIND_THE_QUERY = 1 << 40
 """Row numbers of the calls that were taken back: no query has so many rows."""
@@ -40,13 +43,19 @@ class Withdrawal:
     shortened: int = 0
     """Calls that keep another number."""
     out_of_reach: int = 0
-    """Calls to a number of the list that are being sent, or of which nobody knows whether Phonon accepted them."""
+    """Calls to such a number that are being sent, or of which nobody knows whether Phonon accepted them."""
 
     def __add__(self, other: Withdrawal) -> Withdrawal:
         return Withdrawal(
             self.withdrawn + other.withdrawn,
             self.shortened + other.shortened,
             self.out_of_reach + other.out_of_reach,
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"{self.withdrawn} planned calls were taken back, {self.shortened} have other numbers left, and "
+            f"{self.out_of_reach} are beyond reach, since they may have been accepted"
         )
 
 
@@ -69,15 +78,27 @@ class _Findings:
 
 
 def withdraw_listed(ledger: Ledger, decision: Decision, interval_id: int | None = None) -> Withdrawal:
-    """Take back all planned calls to numbers of the list, in one interval or in all.
+    """Take back all planned calls to numbers of the list, in one interval or in all, as ``withdraw_forbidden``."""
+    with ledger.transaction(read_only=True) as connection:
+        if is_empty(connection):
+            return Withdrawal()
+
+    def on_list(connection: Connection, numbers: Sequence[str]) -> set[str]:
+        by_hash = {ledger.number_hash(number): number for number in numbers}
+        return {by_hash[each] for each in listed(connection, sorted(by_hash))}
+
+    return withdraw_forbidden(ledger, decision, interval_id, on_list)
+
+
+def withdraw_forbidden(
+    ledger: Ledger, decision: Decision, interval_id: int | None, forbidden: Forbidden
+) -> Withdrawal:
+    """Take back all planned calls to forbidden numbers, in one interval or in all (None).
 
     Each batch is changed in a transaction of its own. When this ends in the middle, the next time does the rest.
     """
     done = Withdrawal()
     seen: set[int] = set()
-    with ledger.transaction(read_only=True) as connection:
-        if is_empty(connection):
-            return done
     while True:
         with ledger.transaction(read_only=True) as connection:
             # Again, until there is no new one: meanwhile a sender may split a batch that was not looked at yet.
@@ -85,7 +106,7 @@ def withdraw_listed(ledger: Ledger, decision: Decision, interval_id: int | None 
         if not new:
             return done
         for batch_id in new:
-            done += _withdraw_from(ledger, decision, batch_id)
+            done += _withdraw_from(ledger, decision, batch_id, forbidden)
         seen.update(new)
 
 
@@ -116,11 +137,11 @@ def _open_batches(connection: Connection, interval_id: int | None) -> list[int]:
     return list(connection.execute(query).scalars())
 
 
-def _withdraw_from(ledger: Ledger, decision: Decision, batch_id: int) -> Withdrawal:
+def _withdraw_from(ledger: Ledger, decision: Decision, batch_id: int, forbidden: Forbidden) -> Withdrawal:
     while True:
         with ledger.transaction(read_only=True) as connection:
             row = connection.execute(select(batches).where(batches.c.id == batch_id)).one()
-            found = _findings(connection, ledger, read_batch(row)) if row.state in _OPEN else None
+            found = _findings(connection, ledger, read_batch(row), forbidden) if row.state in _OPEN else None
         if found is None:
             return Withdrawal()
         if not found.within_reach:
@@ -131,22 +152,19 @@ def _withdraw_from(ledger: Ledger, decision: Decision, batch_id: int) -> Withdra
                 return Withdrawal(found.withdrawn, len(found.affected) - found.withdrawn)
 
 
-def _findings(connection: Connection, ledger: Ledger, batch: Batch) -> _Findings | None:
+def _findings(connection: Connection, ledger: Ledger, batch: Batch, forbidden: Forbidden) -> _Findings | None:
     objects = thaw(batch.frozen)
-    hashes = {
-        number: ledger.number_hash(number) for number in {each for call in objects for each in _numbers(call)}
-    }
-    on_list = listed(connection, sorted(hashes.values()))
-    if not on_list:
+    found = forbidden(connection, sorted({number for call in objects for number in _numbers(call)}))
+    if not found:
         return None
     affected, rest = [], []
     for call in objects:
-        left = [number for number in _numbers(call) if hashes[number] not in on_list]
+        left = [number for number in _numbers(call) if number not in found]
         if len(left) < len(_numbers(call)):
             affected.append(call["client-identifier"])
         if left:
             rest.append({**call, "contact-numbers": left})
-    return _Findings(batch, sorted(on_list), affected, rest)
+    return _Findings(batch, sorted(map(ledger.number_hash, found)), affected, rest)
 
 
 def _everything(ledger: Ledger, batch: Batch) -> _Findings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -65,8 +65,10 @@ def invalid_rows(rows: Sequence[BadRow], first_row: int) -> list[Reject]:
 
 def without_known(
     connection: Connection, plan: Plan, drafts: Sequence[Draft], rejects: Sequence[Reject]
-) -> tuple[list[Draft], list[Reject], int]:
-    """Take out the contacts that the interval knows; gives what is left of both, and how many were claimed earlier.
+) -> tuple[list[Draft], list[Reject], Mapping[str, int]]:
+    """Take out the contacts that the interval knows; gives what is left of both, and who was claimed earlier.
+
+    Those each with the newest plan that had seen them until now.
 
     Only then those that are dropped are rejected: what is known or repeated is that, whatever the hour.
 
@@ -77,8 +79,8 @@ def without_known(
     contact_ids += [reject.contact_id for reject in rejects if reject.contact_id is not None]
     claimed = claimed_contacts(connection, plan, contact_ids)
     rejected = rejected_contacts(connection, plan, contact_ids)
-    earlier = {contact_id for contact_id, plan_id in claimed.items() if plan_id != plan.id}
-    in_this_query = rejected | (claimed.keys() - earlier)
+    earlier = {contact_id: plan_id for contact_id, plan_id in claimed.items() if plan_id != plan.id}
+    in_this_query = rejected | (claimed.keys() - earlier.keys())
     left = [
         reject for reject in rejects if reject.reason == CONTACT_ID_REPEATED or reject.contact_id not in earlier
     ]
@@ -91,4 +93,4 @@ def without_known(
         elif draft.contact_id not in earlier:
             fresh.append(draft)
     see_again(connection, plan, sorted(earlier))
-    return fresh, left, len(earlier)
+    return fresh, left, earlier

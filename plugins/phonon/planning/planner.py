@@ -20,6 +20,7 @@ from phonon.ledger.claims import NewBatch, NewCall, Plan, Reject
 from phonon.ledger.known_calls import any_noted
 from phonon.ledger.states import CallStatus
 from phonon.ledger.store import Ledger
+from phonon.ledger.undo import UndoLog, undo
 from phonon.planning.drafts import Draft, drafts_of, invalid_rows, without_known
 from phonon.planning.follow_ups import FollowUps
 from phonon.planning.frequency import FrequencyLimit
@@ -91,34 +92,56 @@ class Planner:
         self._suppression = Suppression(ledger, rules, suppressed)
         self._frequency = FrequencyLimit(ledger, rules)
         self._reported = ReportedCalls(ledger, rules)
+        self._changes: UndoLog | None = None
         self._planned_before = 0  # by earlier tries of the run, which its limit and test numbers count as well
 
     def plan(self, interval_key: str, chunks: Iterable[pd.DataFrame]) -> Planned:
-        """Plan every row of the chunks; each chunk in one transaction, so a crash leaves whole chunks planned."""
-        plan: Plan | None = None
+        """Plan every row of the chunks; each chunk in one transaction, so a crash leaves whole chunks planned.
+
+        When a chunk cannot be read, those before it are taken back, but for calls that a sender has taken already.
+        """
+        changes: UndoLog | None = None
         planned = Planned(0)
-        for chunk in chunks:
-            if plan is None:  # not before the query has given its first rows: a failing one plans nothing
-                plan = self._begin(interval_key)
-                planned = Planned(plan.interval_id)
+        for chunk in self._undone_unless_read(chunks):
+            if changes is None:  # not before the query has given its first rows
+                changes = self._begin(interval_key)
+                planned = Planned(changes.plan.interval_id)
             self._columns.check(chunk.columns)
             with self._ledger.transaction() as connection:
                 claims.lock_campaign(connection, self._rules.campaign)
                 if self._rules.scope != self._rules.campaign:
                     claims.lock_campaign(connection, self._rules.scope)
                 do_not_call.hold_list(connection)
-                planned = self._plan_chunk(connection, plan, interval_key, chunk, planned)
-                claims.note_planned(connection, plan, planned.planned)
+                planned = self._plan_chunk(connection, changes, interval_key, chunk, planned)
+                claims.note_planned(connection, changes.plan, planned.planned)
             self._tell(planned)
-        if plan is None:
-            plan = self._begin(interval_key)
-            planned = Planned(plan.interval_id)
+        if changes is None:
+            changes = self._begin(interval_key)
+            planned = Planned(changes.plan.interval_id)
         with self._ledger.transaction() as connection:
             now = self._ledger.now(connection)
-            claims.finish_plan(connection, plan, rows_read=planned.rows_read, planned=planned.planned, now=now)
+            claims.finish_plan(
+                connection, changes.plan, rows_read=planned.rows_read, planned=planned.planned, now=now
+            )
         return planned
 
-    def _begin(self, interval_key: str) -> Plan:
+    def _undone_unless_read(self, chunks: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        """Give the chunks; when one cannot be read, take back what was planned of those before it."""
+        try:
+            yield from chunks
+        except Exception:  # drivers name a query that fails at some row as they name a connection that is lost
+            if self._changes is not None:
+                done = undo(self._ledger, self._changes)
+                self._log.warning(
+                    "The contacts query failed after %d rows: %d calls that were planned are taken back, %d stay, "
+                    "which a sender has taken",
+                    self._changes.rows_read,
+                    done.taken_back,
+                    done.kept,
+                )
+            raise
+
+    def _begin(self, interval_key: str) -> UndoLog:
         with self._ledger.transaction() as connection:
             plan = claims.begin_plan(
                 connection,
@@ -129,18 +152,21 @@ class Planner:
                 scope=self._rules.scope,
             )
             self._planned_before = claims.planned_before(connection, plan)
-            return plan
+        self._changes = UndoLog(plan)
+        return self._changes
 
     def _plan_chunk(
-        self, connection: Connection, plan: Plan, interval_key: str, chunk: pd.DataFrame, before: Planned
+        self, connection: Connection, changes: UndoLog, interval_key: str, chunk: pd.DataFrame, before: Planned
     ) -> Planned:
+        plan = changes.plan
         any_reported = any_noted(connection)
         now = datetime.fromtimestamp(self._ledger.now(connection), UTC)
         cleaned = clean(chunk, self._columns)
         starts = StartTimes(self._rules.window, self._rules.start_at, now, self._rules.outside)
         drafts, rejects = drafts_of(cleaned.valid, starts, before.rows_read)
         rejects += invalid_rows(cleaned.invalid, before.rows_read)
-        drafts, rejects, known = without_known(connection, plan, drafts, rejects)
+        drafts, rejects, earlier = without_known(connection, plan, drafts, rejects)
+        changes.note_seen(earlier)
         reported = 0
         if any_reported:
             drafts, rejects, reported = self._reported.claim(connection, plan, interval_key, drafts, rejects)
@@ -155,17 +181,19 @@ class Planner:
             rejects += [each.draft.suppressed(self._rules.dry_run_reason) for each in encoded]
             encoded = []
         claims.add_rejects(connection, plan, rejects)
-        batches = self._freeze(connection, plan, encoded, now.timestamp())
+        batch_ids = self._freeze(connection, plan, encoded, now.timestamp())
+        changes.batch_ids.extend(batch_ids)
+        changes.rows_read += len(chunk)
         invalid = sum(reject.status is CallStatus.INVALID for reject in rejects)
         return replace(
             before,
             rows_read=before.rows_read + len(chunk),
             admitted=before.admitted + admitted,
             planned=before.planned + len(encoded),
-            batches=before.batches + batches,
+            batches=before.batches + len(batch_ids),
             invalid=before.invalid + invalid,
             suppressed=before.suppressed + len(rejects) - invalid,
-            already_planned=before.already_planned + known,
+            already_planned=before.already_planned + len(earlier),
             reported=before.reported + reported,
         )
 
@@ -217,11 +245,10 @@ class Planner:
                 encoded.append(_Encoded(draft, identifier, starts_at, call))
         return encoded
 
-    def _freeze(self, connection: Connection, plan: Plan, encoded: list[_Encoded], now: float) -> int:
-        """Cut the calls into batches and claim them; gives how many batches."""
+    def _freeze(self, connection: Connection, plan: Plan, encoded: list[_Encoded], now: float) -> list[int]:
+        """Cut the calls into batches and claim them; gives the batches' ids."""
         rules = self._rules
-        count = 0
-        for batch in _batches(encoded, rules.calls_per_batch):
+        return [
             claims.add_batch(
                 connection,
                 plan,
@@ -235,8 +262,8 @@ class Planner:
                 ),
                 now,
             )
-            count += 1
-        return count
+            for batch in _batches(encoded, rules.calls_per_batch)
+        ]
 
     def _tell(self, planned: Planned) -> None:
         self._log.info(

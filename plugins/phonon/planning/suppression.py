@@ -49,6 +49,10 @@ class NumberSet:
         found[inside] = self.keys[places[inside]] == keys[inside]
         return found
 
+    def among(self, numbers: Sequence[str]) -> set[str]:
+        """Those of the numbers that are in the set."""
+        return {number for number, held in zip(numbers, self.holds(numbers), strict=True) if held}
+
 
 def read_numbers(chunks: Iterable[pd.DataFrame], log: Logger) -> NumberSet:
     """The numbers of a suppress query, in any usual writing. Says how many there are, and how many are none.
@@ -99,8 +103,7 @@ class Suppression:
         if not self._applies or not drafts:
             return list(drafts)
         numbers = list(dict.fromkeys(number for draft in drafts for number in draft.numbers))
-        forbidden = {number for number, held in zip(numbers, self._numbers.holds(numbers), strict=True) if held}
-        forbidden |= self._listed(connection, numbers)
+        forbidden = self._numbers.among(numbers) | self._listed(connection, numbers)
         if not forbidden:
             return list(drafts)
         kept = []
