@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows: list[Row] = []
     for engine in given.engines:
         with place_of(engine, world.folder / "place") as place, double(delay=_DELAY_SECONDS) as url:
-            for found in _on(place, url, world, sizes, chosen, given.runs):
+            for found in _on(place, url, world, sizes, chosen, given.runs, before=tuple(rows)):
                 rows += found
                 if given.full:
                     write_report(rows)
@@ -59,9 +59,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _on(
-    place: Place, url: str, world: World, sizes: Sequence[int], chosen: Sequence[str], rounds: int
+    place: Place,
+    url: str,
+    world: World,
+    sizes: Sequence[int],
+    chosen: Sequence[str],
+    rounds: int,
+    *,
+    before: Sequence[Row],
 ) -> Iterator[list[Row]]:
-    """Measure on one engine; prints each size's table as it is there, and gives its rows."""
+    """Measure on one engine; prints each size's table as it is there, and gives its rows. ``before``: of others."""
     ways: dict[str, Callable[[str, Place, str], Measured]] = dict.fromkeys(chosen, programs.run)
     with airflow_of(world, place, url) as airflow:
         in_airflow = [name for name in chosen if name in {PHONON, MAPPED}]
@@ -73,7 +80,8 @@ def _on(
         found: list[Row] = []
         for contacts in sizes:
             print(f"\n{contacts:,} contacts, {place.engine}, {rounds} rounds", flush=True)
-            found = _rounds(place, url, ways, contacts, rounds, {row.name: row for row in found})
+            failed = {row.name: row.why for row in before if row.contacts == contacts and not row.runs}
+            found = _rounds(place, url, ways, contacts, rounds, {row.name: row for row in found}, failed)
             careful = next((row.runs for row in found if row.name == CAREFUL), [])
             print(text_table([cells(row, careful) for row in found]), flush=True)
             yield found
@@ -86,10 +94,12 @@ def _rounds(
     contacts: int,
     rounds: int,
     smaller: Mapping[str, Row],
+    failed: Mapping[str, str],
 ) -> list[Row]:
+    """Run the contenders in turn. ``failed``: on the engine before; a failure in Airflow takes minutes to come."""
     runs: dict[str, list[Measured]] = {name: [] for name in ways}
     expected = {name: _expected_seconds(smaller.get(name), contacts) for name in ways}
-    why = {name: _why_not(name, contacts, expected[name]) for name in ways}
+    why = {name: failed.get(name) or _why_not(name, contacts, expected[name]) for name in ways}
     for number in range(rounds):
         for name, way in ways.items():
             if why[name] or (number and (name == MAPPED or expected[name] > _ONCE_SECONDS)):
