@@ -23,9 +23,10 @@ _OWN_PYTHON = PROJECT / ".bench-venv" / "bin" / "python"
 
 def run(name: str, place: Place, url: str) -> Measured:
     """Run a contender to its end, once."""
+    commands = _commands(name, place, url)  # which may install something first
     seen(url, reset=True)
     began = time.time()
-    used = [_end(command) for command in _commands(name, place, url)]
+    used = [_end(command) for command in commands]
     seconds = time.time() - began
     came = seen(url)
     cpu = sum(each.ru_utime + each.ru_stime for each in used)
