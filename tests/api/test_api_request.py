@@ -16,6 +16,7 @@ from phonon.api.request import (
     MAX_CALL_BYTES,
     Envelope,
     encode_call,
+    encode_calls,
     encode_start_time,
     freeze,
     freeze_objects,
@@ -63,6 +64,36 @@ def test_only_what_json_forbids_is_escaped(text: str, escaped: bytes) -> None:
 
 def test_a_call_without_flow_variables_has_an_empty_list_of_them() -> None:
     assert encode_call("c:1", START, ["919999900001"], []).endswith(b'"keys":[]}')
+
+
+_awkward = st.one_of(json_texts, st.text('",\\\\%[]{}s b'))
+_calls = st.tuples(_awkward, _awkward, st.lists(_awkward, max_size=3), st.tuples(_awkward, _awkward))
+
+
+@given(st.lists(_calls, max_size=6), st.tuples(_awkward, _awkward))
+def test_calls_encoded_by_column_are_the_json_of_each(
+    calls: list[tuple[str, str, list[str], tuple[str, str]]], names: tuple[str, str]
+) -> None:
+    texts = [[call[3][place] for call in calls] for place in (0, 1)]
+    encoded = encode_calls(
+        [call[0] for call in calls],
+        [call[1] for call in calls],
+        [call[2] for call in calls],
+        list(zip(names, texts, strict=True)),
+    )
+    assert encoded == [
+        orjson.dumps(
+            {
+                "client-identifier": identifier,
+                "start-time": start,
+                "contact-numbers": numbers,
+                "keys": [
+                    {"name": f"$flow.key.{name}", "value": value} for name, value in zip(names, values, strict=True)
+                ],
+            }
+        )
+        for identifier, start, numbers, values in calls
+    ]
 
 
 def test_flow_variables_keep_their_order() -> None:

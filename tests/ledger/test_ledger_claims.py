@@ -50,7 +50,8 @@ def test_contacts_are_looked_up_however_many_are_asked_for(ledger: Ledger, asked
 
 
 def test_an_awkward_contact_id_is_found_again(ledger: Ledger) -> None:
-    names = ["", "'; --", '"quoted"', "back\\slash", "नमस्ते", "\U0001f600", "{a,b}", "NULL", " x "]
+    names = ["", "'; --", '"quoted"', "back\\slash", "नमस्ते", "\U0001f600", "{a,b}", "NULL", " x ", "a\tb\nc\r"]
+    names += ["\\N", "\\.", "\\\\", '\\"', "\x01\x7f"]
     with ledger.transaction() as connection:
         plan = new_plan(connection)
         claims.add_batch(connection, plan, new_batch(names), NOON)

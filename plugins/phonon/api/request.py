@@ -28,14 +28,25 @@ def encode_call(
     client_identifier: str, start_time: str, contact_numbers: Sequence[str], keys: Sequence[tuple[str, str]]
 ) -> bytes:
     """One element of ``calls`` as UTF-8 JSON; ``keys`` are flow variables and their texts, in order."""
-    return orjson.dumps(
-        {
-            "client-identifier": client_identifier,
-            "start-time": start_time,
-            "contact-numbers": contact_numbers,
-            "keys": [{"name": f"$flow.key.{name}", "value": value} for name, value in keys],
-        }
-    )
+    columns = [(name, [value]) for name, value in keys]
+    return encode_calls([client_identifier], [start_time], [contact_numbers], columns)[0]
+
+
+def encode_calls(
+    client_identifiers: Sequence[str],
+    start_times: Sequence[str],
+    contact_numbers: Sequence[Sequence[str]],
+    keys: Sequence[tuple[str, Sequence[str]]],
+) -> list[bytes]:
+    """Elements of ``calls`` as UTF-8 JSON, from columns of one length; ``keys``: flow variables with their texts.
+
+    Column by column: an object for each call, and its encoding, take four times as long.
+    """
+    names = [orjson.dumps(f"$flow.key.{name}").replace(b"%", b"%%") for name, _ in keys]
+    pairs = b",".join(b'{"name":%b,"value":%%b}' % name for name in names)
+    call = b'{"client-identifier":%b,"start-time":%b,"contact-numbers":%b,"keys":[' + pairs + b"]}"
+    columns = [client_identifiers, start_times, contact_numbers, *(texts for _, texts in keys)]
+    return [call % values for values in zip(*(map(orjson.dumps, column) for column in columns), strict=True)]
 
 
 def freeze(calls: Sequence[bytes]) -> bytes:

@@ -27,7 +27,7 @@ from phonon.planning.suppression import NumberSet, read_numbers
 from phonon.warehouse.warehouse import Warehouse
 
 _JINJA = re.compile(r"\{[{%]")
-_READ_ROWS = 2_500
+_READ_ROWS = 5_000
 
 
 class Extraction:

@@ -109,9 +109,12 @@ def number_lists(columns: Sequence[pd.Series]) -> NumberLists:
     that is not null or blank.
     """
     read = [mobiles_of(column) for column in columns]
-    kept = np.empty(len(columns[0]), dtype=object)
-    for position, row in enumerate(zip(*(mobiles.numbers for mobiles in read), strict=True)):
-        kept[position] = [number for number in dict.fromkeys(row) if number][:MAX_NUMBERS]
+    if len(read) == 1:
+        lists = [[number] if number else [] for number in read[0].numbers]
+    else:
+        rows = zip(*(mobiles.numbers for mobiles in read), strict=True)
+        lists = [[number for number in dict.fromkeys(row) if number][:MAX_NUMBERS] for row in rows]
+    kept = np.fromiter(lists, dtype=object, count=len(lists))
     faults = read[0].faults
     for mobiles in read[1:]:
         faults = np.where(faults == NumberFault.MISSING, mobiles.faults, faults)

@@ -74,6 +74,9 @@ def _texts_of_kind(kind: type, values: Objects) -> Objects | Sequence[Text]:
     if kind is float:
         return _floats(values)
     rule = _rule.dispatch(kind)
+    if kind is date:  # of which a column has few, and equal ones have the same text
+        texts = {value: _follow(rule, value) for value in set(values)}
+        return [texts[value] for value in values]
     return [_follow(rule, value) for value in values]
 
 
@@ -91,7 +94,12 @@ def _floats(values: Objects) -> Objects:
     whole = (np.abs(numbers) < 2**53) & (numbers == np.trunc(numbers))
     texts = np.empty(len(values), dtype=object)
     texts[whole] = list(map(str, numbers[whole].astype(np.int64).tolist()))
-    texts[~whole] = list(map(_of_float, numbers[~whole].tolist()))
+    # Python writes these without an exponent and with decimals, all of a list in one go.
+    plain = ~whole & (np.abs(numbers) >= 1e-4) & (np.abs(numbers) < 2**53)
+    if plain.any():
+        texts[plain] = repr(numbers[plain].tolist())[1:-1].split(", ")
+    odd = ~(whole | plain)
+    texts[odd] = list(map(_of_float, numbers[odd].tolist()))
     return texts
 
 

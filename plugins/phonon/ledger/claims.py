@@ -182,10 +182,36 @@ def _oldest_interval(connection: Connection, since: float) -> int | None:
 
 
 def add_batch(connection: Connection, plan: Plan, batch: NewBatch, now: float) -> int:
-    """Freeze a batch and claim its calls; gives the batch's id.
+    """Freeze a batch and claim its calls, as ``add_batches``; gives its id."""
+    [batch_id] = add_batches(connection, plan, [batch], now)
+    return batch_id
+
+
+def add_batches(connection: Connection, plan: Plan, new: Sequence[NewBatch], now: float) -> list[int]:
+    """Freeze batches and claim their calls; gives the batches' ids.
 
     The claim is a unique key, so a contact that another plan claimed meanwhile fails the transaction.
     """
+    ids = [_add_frozen(connection, plan, batch, now) for batch in new]
+    rows = [
+        (plan.interval_id, contact_id, name, last4, starts_at, batch_id, plan.id)
+        for batch_id, batch in zip(ids, new, strict=True)
+        for contact_id, name, last4, starts_at, _ in batch.calls
+    ]
+    insert_rows(connection, calls, _CALL, rows)
+    uses = [
+        (plan.scope, used, plan.interval_id, call.contact_id)
+        for batch in new
+        for call in batch.calls
+        for used in call.number_hashes
+    ]
+    # In the order of their index, of which many fall on one page, that is then read and written once.
+    uses.sort()
+    insert_rows(connection, number_uses, _USE, uses)
+    return ids
+
+
+def _add_frozen(connection: Connection, plan: Plan, batch: NewBatch, now: float) -> int:
     batch_id: int = connection.execute(
         _NEW_BATCH,
         {
@@ -204,27 +230,6 @@ def add_batch(connection: Connection, plan: Plan, batch: NewBatch, now: float) -
             **_answer_columns(batch.answer),
         },
     ).scalar_one()
-    insert_rows(
-        connection,
-        calls,
-        _CALL,
-        [
-            (
-                plan.interval_id,
-                call.contact_id,
-                call.client_identifier,
-                call.number_last4,
-                call.starts_at,
-                batch_id,
-                plan.id,
-            )
-            for call in batch.calls
-        ],
-    )
-    uses = [
-        (plan.scope, used, plan.interval_id, call.contact_id) for call in batch.calls for used in call.number_hashes
-    ]
-    insert_rows(connection, number_uses, _USE, uses)
     return batch_id
 
 

@@ -49,13 +49,24 @@ def integers_named(dialect: str, name: str) -> Select[Any]:
 
 def _named(dialect: str, name: str, kind: Text | BigInteger) -> Select[Any]:
     if dialect == "postgresql":
-        return select(func.unnest(cast(bindparam(name), ARRAY(kind))))
+        return select(func.unnest(cast(cast(bindparam(name), Text()), ARRAY(kind))))
     return select(func.json_each(bindparam(name)).table_valued("value").c.value)
 
 
 def as_parameter(connection: Connection, values: Sequence[str] | Sequence[int]) -> Any:
     """A list of values as a parameter of ``texts_named`` or ``integers_named``."""
-    return list(values) if connection.dialect.name == "postgresql" else orjson.dumps(list(values)).decode()
+    if connection.dialect.name == "postgresql":
+        return _array_literal(values)
+    return orjson.dumps(list(values)).decode()
+
+
+def _array_literal(values: Sequence[str] | Sequence[int]) -> str:
+    """An array as PostgreSQL writes it, which the driver takes several times as long to make."""
+    texts = list(map(str, values))
+    together = "".join(texts)
+    if '"' in together or "\\" in together:
+        texts = [text.replace("\\", "\\\\").replace('"', '\\"') for text in texts]
+    return '{"' + '","'.join(texts) + '"}' if texts else "{}"
 
 
 def written_out(constants: Iterable[str]) -> list[ColumnElement[str]]:

@@ -6,7 +6,7 @@ import hashlib
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -71,8 +71,8 @@ class Ledger:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except (SQLAlchemyError, sqlite3.Error) as error:
-            cause = error if isinstance(error, sqlite3.Error) else getattr(error, "orig", None)
+        except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
+            cause = getattr(error, "orig", None) if isinstance(error, SQLAlchemyError) else error
             said = str(cause or type(error).__name__).strip().splitlines()
             raise LedgerError(
                 f"The ledger at {self._place} failed: {masked(said[0]) if said else type(error).__name__}. Check "
@@ -99,8 +99,17 @@ class Ledger:
 
     def number_hash(self, number: str) -> int:
         """Keyed hash of a phone number, 64 bits: tells whether two are the same and nothing else."""
-        digest = hashlib.blake2b(number.encode(), key=self._hash_key, digest_size=8).digest()
-        return int.from_bytes(digest, "big", signed=True)
+        return self.number_hashes([number])[number]
+
+    def number_hashes(self, numbers: Iterable[str]) -> dict[str, int]:
+        """The keyed hash of each of many numbers."""
+        keyed = hashlib.blake2b(key=self._hash_key, digest_size=8)
+        hashes = {}
+        for number in numbers:
+            hasher = keyed.copy()
+            hasher.update(number.encode())
+            hashes[number] = int.from_bytes(hasher.digest(), "big", signed=True)
+        return hashes
 
     def account(self, security_id: str) -> str:
         """Keyed hash of a security-id: names the account whose limit is shared."""

@@ -26,17 +26,15 @@ class Draft(NamedTuple):
     row_number: int
     contact_id: str
     numbers: list[str]
-    number_last4: str
     start: datetime
     variables: tuple[str, ...]
-    number_hashes: tuple[int, ...] = ()
     dropped: bool = False
     """Its moment is outside the hours, and the campaign drops such calls."""
 
-    def with_numbers(self, numbers: list[str], hashes: tuple[int, ...] = ()) -> Draft:
-        """The same contact with other numbers, which their hashes tell apart. Quicker than ``_replace``."""
-        row_number, contact_id, _, _, start, variables, _, dropped = self
-        return Draft(row_number, contact_id, numbers, numbers[0][-4:], start, variables, hashes, dropped)
+    @property
+    def number_last4(self) -> str:
+        """What is kept of the first number."""
+        return self.numbers[0][-4:]
 
     def suppressed(self, reason: str) -> Reject:
         """Reject the contact because a rule forbids the call."""
@@ -52,9 +50,7 @@ def drafts_of(contacts: Sequence[Contact], starts: StartTimes, first_row: int) -
         except NotATimeError as error:
             rejects.append(Reject(first_row + row, contact_id, CallStatus.INVALID, f"start_at: {error}"))
         else:
-            last4 = numbers[0][-4:]
-            draft = Draft(first_row + row, contact_id, numbers, last4, start.at, variables, dropped=start.dropped)
-            drafts.append(draft)
+            drafts.append(Draft(first_row + row, contact_id, numbers, start.at, variables, start.dropped))
     return drafts, rejects
 
 

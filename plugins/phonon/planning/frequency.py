@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 
@@ -23,11 +23,13 @@ class FrequencyLimit:
         self._window = rules.window
         # A test run calls nobody's number but the tester's, as often as asked.
         self._limit = None if rules.test_numbers else rules.per_number
+        self._hashes: dict[str, int] = {}  # of the numbers of a chunk
 
     def apply(self, connection: Connection, drafts: Sequence[Draft], rejects: list[Reject]) -> list[Draft]:
         """Apply the limit to drafts in their order; what is suppressed is added to ``rejects``."""
         if self._limit is None or not drafts:
             return list(drafts)
+        self._hashes = self._ledger.number_hashes({number for draft in drafts for number in draft.numbers})
         by_day: dict[datetime, list[Draft]] = defaultdict(list)
         days = {start: self._since(start) for start in {draft.start for draft in drafts}}
         for draft in drafts:
@@ -36,6 +38,10 @@ class FrequencyLimit:
         for since, of_day in sorted(by_day.items()):
             kept += self._apply(connection, of_day, since, kept, rejects)
         return kept
+
+    def hashes_of(self, draft: Draft) -> Sequence[int]:
+        """What a call of the chunk counts by: the hash of each of its numbers, if there is a limit."""
+        return () if self._limit is None else tuple(map(self._hashes.__getitem__, draft.numbers))
 
     def _apply(
         self,
@@ -47,20 +53,24 @@ class FrequencyLimit:
     ) -> list[Draft]:
         """Apply it to drafts of one day; ``earlier`` are kept of the days before and not in the ledger yet."""
         assert self._limit is not None  # noqa: S101 - tells the type checker what apply() has seen
-        hashes = {number: self._ledger.number_hash(number) for draft in drafts for number in draft.numbers}
-        uses = count_uses(connection, self._scope, sorted(set(hashes.values())), since.timestamp())
-        for draft in earlier:
-            if draft.start >= since:
-                _count(uses, draft.number_hashes)
+        asked = Counter(number for draft in drafts for number in draft.numbers)
+        found = count_uses(connection, self._scope, sorted(map(self._hashes.__getitem__, asked)), since.timestamp())
+        uses = Counter({number: found.get(self._hashes[number], 0) for number in asked} if found else None)
+        uses.update(number for draft in earlier if draft.start >= since for number in draft.numbers)
+        short = {number for number, times in asked.items() if uses.get(number, 0) + times > self._limit.calls}
+        if not short:
+            return list(drafts)
         kept = []
         for draft in drafts:
-            free = [number for number in draft.numbers if uses.get(hashes[number], 0) < self._limit.calls]
-            if not free:
-                rejects.append(draft.suppressed(self._reason()))
+            if short.isdisjoint(draft.numbers):
+                kept.append(draft)
                 continue
-            used = tuple(hashes[number] for number in free)
-            _count(uses, used)
-            kept.append(draft.with_numbers(free, used))
+            free = [number for number in draft.numbers if uses[number] < self._limit.calls]
+            uses.update(free)
+            if free:
+                kept.append(draft._replace(numbers=free))
+            else:
+                rejects.append(draft.suppressed(self._reason()))
         return kept
 
     def _since(self, start: datetime) -> datetime:
@@ -73,8 +83,3 @@ class FrequencyLimit:
         assert self._limit is not None  # noqa: S101 - as above
         calls, days = self._limit.calls, self._limit.days
         return f"called {calls} time{'' if calls == 1 else 's'} in {days} day{'' if days == 1 else 's'}"
-
-
-def _count(uses: dict[int, int], number_hashes: Sequence[int]) -> None:
-    for number_hash in number_hashes:
-        uses[number_hash] = uses.get(number_hash, 0) + 1

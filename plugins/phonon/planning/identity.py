@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
+from collections.abc import Iterable
 
 _PREFIX_LENGTH = 23
 
@@ -14,14 +14,19 @@ def client_identifier(campaign: str, interval_key: str, contact_id: str) -> str:
     Begins with the campaign's name, as far as it fits, so that a person can place it in Phonon's reports.
     The rest is a hash: a contact id can be anything, and need not be known outside the warehouse.
     """
-    hasher = _hash_of(campaign, interval_key).copy()
-    hasher.update(_with_length(contact_id))
-    return f"{campaign[:_PREFIX_LENGTH]}-{hasher.hexdigest()}"
+    return client_identifiers(campaign, interval_key, [contact_id])[0]
 
 
-@lru_cache(maxsize=8)
-def _hash_of(campaign: str, interval_key: str) -> hashlib.blake2b:
-    return hashlib.blake2b(_with_length(campaign) + _with_length(interval_key), digest_size=20)
+def client_identifiers(campaign: str, interval_key: str, contact_ids: Iterable[str]) -> list[str]:
+    """``client_identifier`` of each contact, in order."""
+    interval = hashlib.blake2b(_with_length(campaign) + _with_length(interval_key), digest_size=20)
+    prefix = f"{campaign[:_PREFIX_LENGTH]}-"
+    names = []
+    for contact_id in contact_ids:
+        hasher = interval.copy()
+        hasher.update(_with_length(contact_id))
+        names.append(prefix + hasher.hexdigest())
+    return names
 
 
 def _with_length(part: str) -> bytes:

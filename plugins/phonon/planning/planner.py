@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from functools import cache
 from itertools import groupby
 from logging import Logger
+from operator import attrgetter
 from typing import NamedTuple
 
 import pandas as pd
 from sqlalchemy import Connection
 
-from phonon.api.request import MAX_CALL_BYTES, cut, encode_call, encode_start_time, freeze
+from phonon.api.request import MAX_CALL_BYTES, cut, encode_calls, encode_start_time, freeze
 from phonon.contacts.cleaning import ContactColumns, clean
 from phonon.ledger import claims, do_not_call
 from phonon.ledger.claims import NewBatch, NewCall, Plan, Reject
@@ -24,7 +25,7 @@ from phonon.ledger.undo import UndoLog, undo
 from phonon.planning.drafts import Draft, drafts_of, invalid_rows, without_known
 from phonon.planning.follow_ups import FollowUps
 from phonon.planning.frequency import FrequencyLimit
-from phonon.planning.identity import client_identifier
+from phonon.planning.identity import client_identifiers
 from phonon.planning.reported import ReportedCalls
 from phonon.planning.rules import PlanningRules
 from phonon.planning.start_times import StartTimes, last_sending_time
@@ -49,22 +50,11 @@ class Planned:
 
 
 class _Encoded(NamedTuple):
-    """A draft that has become a call. ``starts_at``: seconds since the epoch."""
+    """A draft that has become a call: ``call`` is what is sent of it."""
 
     draft: Draft
-    client_identifier: str
-    starts_at: float
+    claim: NewCall
     call: bytes
-
-    def claim(self) -> NewCall:
-        draft = self.draft
-        return NewCall(
-            draft.contact_id,
-            self.client_identifier,
-            draft.number_last4,
-            self.starts_at,
-            draft.number_hashes,
-        )
 
 
 class Planner:
@@ -221,49 +211,50 @@ class Planner:
             return drafts
         left = numbers[self._planned_before + admitted :]
         rejects += [draft.suppressed("test run") for draft in drafts[len(left) :]]
-        return [
-            draft.with_numbers([number], draft.number_hashes) for draft, number in zip(drafts, left, strict=False)
-        ]
+        return [draft._replace(numbers=[number]) for draft, number in zip(drafts, left, strict=False)]
 
     def _encode(self, drafts: Sequence[Draft], rejects: list[Reject], interval_key: str) -> list[_Encoded]:
-        """Encode the calls; one that fits into no request is rejected."""
-        names = tuple(self._columns.variables)
+        """Encode the calls, in the order they start; one that fits into no request is rejected."""
+        drafts = sorted(drafts, key=attrgetter("start"))
+        contact_ids = [draft.contact_id for draft in drafts]
+        names = client_identifiers(self._rules.campaign, interval_key, contact_ids)
+        variables = tuple(self._columns.variables)
+        keys = [(name, [draft.variables[place] for draft in drafts]) for place, name in enumerate(variables)]
         correlation = self._rules.correlation_key
+        if correlation is not None and correlation not in variables:
+            keys.append((correlation, names))
         starts = {start: (encode_start_time(start), start.timestamp()) for start in {each.start for each in drafts}}
-        encoded = []
-        for draft in drafts:
-            start, starts_at = starts[draft.start]
-            identifier = client_identifier(self._rules.campaign, interval_key, draft.contact_id)
-            keys = list(zip(names, draft.variables, strict=True))
-            if correlation is not None and correlation not in names:
-                keys.append((correlation, identifier))
-            call = encode_call(identifier, start, draft.numbers, keys)
-            if len(call) > MAX_CALL_BYTES:
-                reason = f"call: larger than {MAX_CALL_BYTES} bytes"
-                rejects.append(Reject(draft.row_number, draft.contact_id, CallStatus.INVALID, reason))
-            else:
-                encoded.append(_Encoded(draft, identifier, starts_at, call))
-        return encoded
+        start_times = [starts[draft.start][0] for draft in drafts]
+        calls = encode_calls(names, start_times, [draft.numbers for draft in drafts], keys)
+        new = map(
+            NewCall,
+            contact_ids,
+            names,
+            [draft.number_last4 for draft in drafts],
+            [starts[draft.start][1] for draft in drafts],
+            map(self._frequency.hashes_of, drafts),
+        )
+        encoded = list(map(_Encoded, drafts, new, calls))
+        too_large = [each.draft for each in encoded if len(each.call) > MAX_CALL_BYTES]
+        reason = f"call: larger than {MAX_CALL_BYTES} bytes"
+        rejects += [Reject(each.row_number, each.contact_id, CallStatus.INVALID, reason) for each in too_large]
+        return [each for each in encoded if len(each.call) <= MAX_CALL_BYTES] if too_large else encoded
 
     def _freeze(self, connection: Connection, plan: Plan, encoded: list[_Encoded], now: float) -> list[int]:
         """Cut the calls into batches and claim them; gives the batches' ids."""
         rules = self._rules
-        return [
-            claims.add_batch(
-                connection,
-                plan,
-                NewBatch(
-                    endpoint=rules.endpoint,
-                    api_version=rules.api_version,
-                    flow_id=rules.flow_id,
-                    frozen=freeze([each.call for each in batch]),
-                    not_after=last_sending_time(batch[0].draft.start).timestamp(),
-                    calls=[each.claim() for each in batch],
-                ),
-                now,
+        new = [
+            NewBatch(
+                endpoint=rules.endpoint,
+                api_version=rules.api_version,
+                flow_id=rules.flow_id,
+                frozen=freeze([each.call for each in batch]),
+                not_after=last_sending_time(batch[0].draft.start).timestamp(),
+                calls=[each.claim for each in batch],
             )
             for batch in _batches(encoded, rules.calls_per_batch)
         ]
+        return claims.add_batches(connection, plan, new, now)
 
     def _tell(self, planned: Planned) -> None:
         self._log.info(
@@ -280,12 +271,11 @@ class Planner:
 
 
 def _batches(encoded: list[_Encoded], calls_per_batch: int) -> Iterator[list[_Encoded]]:
-    """Cut calls into batches of one day each, the last one on which Phonon takes them.
+    """Cut calls, in the order they start, into batches of one day each, the last one on which Phonon takes them.
 
     Calls of a later day would else expire with those of an earlier one.
     """
     last_time = cache(last_sending_time)
-    encoded.sort(key=lambda each: each.draft.start)
     for _, of_day in groupby(encoded, key=lambda each: last_time(each.draft.start)):
         calls = list(of_day)
         for part in cut([len(each.call) for each in calls], max_calls=calls_per_batch):

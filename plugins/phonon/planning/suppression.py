@@ -102,6 +102,8 @@ class Suppression:
         """Take out the numbers; contacts that are suppressed are added to ``rejects``."""
         if not self._applies or not drafts:
             return list(drafts)
+        if not self._numbers and do_not_call.is_empty(connection):
+            return list(drafts)
         numbers = list(dict.fromkeys(number for draft in drafts for number in draft.numbers))
         forbidden = self._numbers.among(numbers) | self._listed(connection, numbers)
         if not forbidden:
@@ -112,7 +114,7 @@ class Suppression:
             if not free:
                 rejects.append(draft.suppressed(DO_NOT_CALL))
             elif len(free) < len(draft.numbers):
-                kept.append(draft.with_numbers(free))
+                kept.append(draft._replace(numbers=free))
             else:
                 kept.append(draft)
         return kept
