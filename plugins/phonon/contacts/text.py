@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
@@ -19,6 +20,8 @@ from phonon.contacts.kinds import Objects, by_kind, python_values
 
 MAX_DIGITS = 4300
 """Digits of the longest number that is written out; Python's own limit for integers."""
+
+_PLAIN = re.compile("[0-9.]*")
 
 
 class TextFault(Enum):
@@ -73,6 +76,8 @@ def _texts_of_kind(kind: type, values: Objects) -> Objects | Sequence[Text]:
         return values
     if kind is float:
         return _floats(values)
+    if kind is Decimal and (plain := _plain_decimals(values)):
+        return plain
     rule = _rule.dispatch(kind)
     if kind is date:  # of which a column has few, and equal ones have the same text
         texts = {value: _follow(rule, value) for value in set(values)}
@@ -101,6 +106,13 @@ def _floats(values: Objects) -> Objects:
     odd = ~(whole | plain)
     texts[odd] = list(map(_of_float, numbers[odd].tolist()))
     return texts
+
+
+def _plain_decimals(values: Objects) -> list[Text] | None:
+    """The texts of decimals, if each is one that Python writes as it is: no exponent, no sign, not too long."""
+    texts = list(map(str, values))
+    plain = _PLAIN.fullmatch("".join(texts)) and max(map(len, texts)) <= MAX_DIGITS
+    return [*texts] if plain else None
 
 
 def _holds_datetimes(column: pd.Series) -> bool:
