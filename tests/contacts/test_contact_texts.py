@@ -210,7 +210,19 @@ any_value = (
 )
 
 
-@given(st.lists(any_value) | st.lists(st.floats()) | st.lists(st.text(alphabet="ab\ud800")))
+_of_one_kind = [
+    st.floats(),
+    st.floats(0, 1) | st.floats(2**52, 2**54) | st.floats(-2, 0, exclude_max=True),
+    st.decimals(),
+    st.decimals(0, 10**6, places=2)
+    | st.sampled_from([Decimal("-0.00"), Decimal("1E+3"), Decimal(1).scaleb(-5000)]),
+    st.decimals(0, 10**6, places=2),
+    st.dates(),
+    st.text(alphabet="ab\ud800"),
+]
+
+
+@given(st.lists(any_value) | st.one_of([st.lists(kind) for kind in _of_one_kind]))
 def test_a_column_gives_what_its_values_give_one_by_one(values: list[object]) -> None:
     column = pd.Series(values, dtype=object)
     texts = texts_of(column)
