@@ -74,7 +74,7 @@ class HeldBatch:
     reason: str
 
 
-def result_rows(ledger: Ledger, interval_id: int, *, chunk_rows: int) -> Generator[GroupedRows]:
+def result_rows(ledger: Ledger, interval_id: int, *, chunk_rows: int) -> Generator[GroupedRows, None, None]:
     """The rows of the results table for an interval, those of a batch together; times are aware datetimes in UTC.
 
     All are as they were at one moment: read batch by batch otherwise, a call that moves to another batch meanwhile
@@ -163,7 +163,8 @@ def _chunks_of_batches(connection: Connection, interval_id: int, chunk_rows: int
     found = connection.execute(_SIZES, {"interval": interval_id}, execution_options={"yield_per": chunk_rows})
     for batch_id, calls_of_batch in found:
         ids.append(batch_id)
-        sizes.append(calls_of_batch)
+        # One that was split takes room too: a statement has only so many parameters.
+        sizes.append(max(calls_of_batch, 1))
     chunk: list[int] = []
     room = chunk_rows
     for batch_id, size in zip(ids, sizes, strict=True):
