@@ -21,8 +21,34 @@ def test_sending_waits_for_no_import_of_other_steps() -> None:
     assert imported_by("phonon.campaign.job", unneeded) == "[]"
 
 
+@pytest.mark.parametrize("engine", ["duckdb", "postgres"])
+def test_writing_results_does_not_load_pandas(engine: str) -> None:
+    modules = f"phonon.campaign.results, phonon.warehouse.{engine}_warehouse"
+    assert imported_by(modules, ("airflow", "pandas")) == "[]"
+
+
+def test_rows_become_arrows_without_pandas() -> None:
+    """Pyarrow imports it by itself, as soon as it is given a list."""
+    script = (
+        "import sys\nfrom datetime import UTC, datetime\n"
+        "from phonon.grouped_rows import GroupedRows\n"
+        "from phonon.warehouse.arrow_rows import record_batch, schema_of\n"
+        "from phonon.warehouse.rows import checked\n"
+        "from phonon.warehouse.tables import results_table\n"
+        "table = results_table('calls')\n"
+        "shared = {'status': ['held'], 'recorded_at': [datetime.now(UTC)]}\n"
+        "rows = GroupedRows([2], shared, {'reason': ['a', None]})\n"
+        "whole = checked(table, rows, key={'campaign': 'c', 'interval_key': 'i'})\n"
+        "print(record_batch(schema_of(table.columns), whole).num_rows, 'pandas' in sys.modules)"
+    )
+    assert run(script) == "2 False"
+
+
 def imported_by(module: str, names: tuple[str, ...]) -> str:
-    script = f"import sys, {module}; print(sorted(set({names!r}) & set(sys.modules)))"
+    return run(f"import sys, {module}; print(sorted(set({names!r}) & set(sys.modules)))")
+
+
+def run(script: str) -> str:
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, check=True, capture_output=True, text=True, env={"PYTHONPATH": str(PLUGINS)})
     return done.stdout.strip()

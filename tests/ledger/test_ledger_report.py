@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import closing
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from ledger.promises import NOON, Clock, accepted, new_batch, new_plan, plan_batches, sendable, settle, take_all
 from phonon.api.verdict import Past
@@ -11,7 +12,7 @@ from phonon.ledger import claims
 from phonon.ledger.claims import Reject
 from phonon.ledger.outbox import Answered, Outcome
 from phonon.ledger.report import held_batches, open_calls, result_rows, run_figures, totals
-from phonon.ledger.schema import batches
+from phonon.ledger.schema import batches, calls
 from phonon.ledger.states import BatchState, CallStatus, call_status
 from phonon.ledger.store import Ledger
 
@@ -65,7 +66,19 @@ def test_the_rows_are_the_same_in_chunks_of_any_size(ledger: Ledger, chunk_rows:
     whole = [row for chunk in result_rows(ledger, interval, chunk_rows=100_000) for row in chunk]
     chunks = list(result_rows(ledger, interval, chunk_rows=chunk_rows))
     assert [row for chunk in chunks for row in chunk] == whole
-    assert max(map(len, chunks)) <= chunk_rows
+    assert all(len(chunk) <= chunk_rows or len(chunk.counts) == 1 for chunk in chunks)
+
+
+def test_a_call_that_moves_to_another_batch_meanwhile_is_shown_once(ledger: Ledger) -> None:
+    interval = plan_batches(ledger, [3, 3])
+    with closing(result_rows(ledger, interval, chunk_rows=3)) as chunks:
+        before = list(next(chunks))
+        with ledger.transaction() as connection:
+            [newest] = connection.execute(select(func.max(batches.c.id))).scalars()
+            connection.execute(update(calls).values(batch_id=newest))
+        rows = before + [row for chunk in chunks for row in chunk]
+    assert len({row["contact_id"] for row in rows}) == len(rows) == 6
+    assert len({row["batch_id"] for row in rows}) == 2
 
 
 def test_the_totals_are_those_of_the_rows(ledger: Ledger) -> None:

@@ -185,8 +185,16 @@ LEDGER = (
     Mutation(
         "rejected-rows-are-not-shown",
         "ledger/report.py",
-        "    if interval.plan_id is not None:\n        yield from",
-        "    if interval.plan_id == 0:\n        yield from",
+        "        if interval.plan_id is not None:\n            yield from",
+        "        if interval.plan_id == 0:\n            yield from",
+        ("ledger/test_ledger_report.py",),
+        simulated=False,
+    ),
+    Mutation(
+        "results-are-read-of-many-moments",
+        "ledger/report.py",
+        "            connection.execute(_ONE_MOMENT)\n",
+        "            pass\n",
         ("ledger/test_ledger_report.py",),
         simulated=False,
     ),

@@ -3,17 +3,18 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
-import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from phonon.errors import LedgerError, WarehouseError
+from phonon.grouped_rows import GroupedRows
 from phonon.warehouse.tables import RESULTS_TABLE, RUNS_TABLE
 from warehouse.place import Place
 
@@ -33,13 +34,17 @@ def ready(place: Place) -> Place:
     return place
 
 
-def results(*contacts: str, **values: object) -> pd.DataFrame:
-    known = {"status": "accepted", "recorded_at": _RECORDED}
-    rows = [{"contact_id": contact} | known | values for contact in contacts]
-    return pd.DataFrame(rows, columns=["contact_id", "status", "recorded_at", *values], dtype=object)
+def results(*contacts: str, **values: object) -> GroupedRows:
+    known = {"status": "accepted", "recorded_at": _RECORDED} | values
+    return GroupedRows([len(contacts)], {name: [value] for name, value in known.items()}, {"contact_id": contacts})
 
 
-def push(place: Place, *chunks: pd.DataFrame, interval: str = "2026-11-24T00:00:00+00:00") -> int:
+def with_own(rows: GroupedRows, **columns: Sequence[object]) -> GroupedRows:
+    shared = {name: values for name, values in rows.shared.items() if name not in columns}
+    return GroupedRows(rows.counts, shared, {**rows.own, **columns})
+
+
+def push(place: Place, *chunks: GroupedRows, interval: str = "2026-11-24T00:00:00+00:00") -> int:
     return place.warehouse.replace_results(RESULTS_TABLE, campaign="reminder", interval_key=interval, chunks=chunks)
 
 
@@ -52,7 +57,7 @@ def written(place: Place, column: str, table: str = RESULTS_TABLE) -> list[objec
     return [value for frame in frames for value in frame[column]]
 
 
-def refused(place: Place, *chunks: pd.DataFrame) -> str:
+def refused(place: Place, *chunks: GroupedRows) -> str:
     push(place, results("before"))
     with pytest.raises(WarehouseError) as raised:
         push(place, *chunks)
@@ -91,7 +96,7 @@ def test_a_push_of_nothing_removes_what_was_there(ready: Place) -> None:
 
 
 def test_an_error_between_the_chunks_passes_and_leaves_what_was_there(ready: Place) -> None:
-    def chunks() -> Iterator[pd.DataFrame]:
+    def chunks() -> Iterator[GroupedRows]:
         yield results("new")
         raise LedgerError("gone")
 
@@ -141,15 +146,16 @@ def test_times_arrive_as_the_same_instants(ready: Place) -> None:
     assert written(ready, "sent_at") == [_RECORDED, None]
 
 
-def test_what_pandas_made_of_the_values_is_written_as_meant(ready: Place) -> None:
-    frame = results("a", "b", "c").assign(
-        api_code=pd.Series([200, np.nan, 209]),
-        sent_at=pd.to_datetime(pd.Series([_RECORDED, None, None]), utc=True),
-        reason=pd.Series(["x", pd.NA, "y"], dtype="string"),
-        batch_id=pd.Series([UUID(int=1), None, 7], dtype=object),
+def test_values_that_are_nearly_of_the_columns_type_are_written_as_meant(ready: Place) -> None:
+    rows = with_own(
+        results("a", "b", "c"),
+        api_code=[200, None, 209],
+        sent_at=[pd.Timestamp(_RECORDED), None, None],
+        reason=["x", None, "y"],
+        batch_id=[UUID(int=1), None, 7],
         status=[Status.ACCEPTED] * 3,
     )
-    push(ready, frame)
+    push(ready, rows)
 
     assert written(ready, "api_code") == [200, 209, None]
     assert written(ready, "sent_at") == [_RECORDED, None, None]
@@ -181,11 +187,59 @@ def test_every_text_comes_back_as_it_was(engine: str, request: pytest.FixtureReq
     @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.lists(_TEXTS | st.none(), min_size=1))
     def check(texts: list[str | None]) -> None:
-        frame = results(*map(str, range(len(texts)))).assign(api_message=pd.Series(texts, dtype=object))
-        push(place, frame)
+        push(place, with_own(results(*map(str, range(len(texts)))), api_message=texts))
         sql = f"SELECT api_message FROM {RESULTS_TABLE} ORDER BY CAST(contact_id AS integer)"
         [kept] = place.warehouse.read(sql, chunk_rows=1000)
         assert list(kept["api_message"]) == texts
+
+    check()
+
+
+_SHARED = st.tuples(
+    _TEXTS | st.none(),
+    st.integers(-(2**31), 2**31 - 1) | st.none(),
+    st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2200, 1, 1), timezones=st.just(dt.UTC)) | st.none(),  # noqa: DTZ001 - hypothesis adds the zone
+)
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "postgres", "generic"])
+def test_each_row_has_its_own_values_and_those_of_its_group(engine: str, request: pytest.FixtureRequest) -> None:
+    place: Place = request.getfixturevalue(f"in_{engine}")
+    place.warehouse.ensure_tables(RESULTS_TABLE)
+
+    @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(st.lists(st.tuples(st.integers(1, 20), _SHARED, _SHARED), min_size=1, max_size=6))
+    def check(groups: list[tuple[int, tuple[Any, ...], tuple[Any, ...]]]) -> None:
+        counts = [count for count, _, _ in groups]
+        alike = [shared for _, shared, _ in groups]
+        # Every other row of a group has the group's second tuple, the rest have nothing.
+        each = [own if row % 2 else (None, None, None) for count, _, own in groups for row in range(count)]
+        rows = GroupedRows(
+            counts,
+            {
+                "status": ["accepted"] * len(groups),
+                "recorded_at": [_RECORDED] * len(groups),
+                "reason": [shared[0] for shared in alike],
+                "api_code": [shared[1] for shared in alike],
+                "sent_at": [shared[2] for shared in alike],
+            },
+            {
+                "contact_id": [str(row) for row in range(len(each))],
+                "phonon_uuid": [own[0] for own in each],
+                "start_time": [own[2] for own in each],
+            },
+        )
+
+        assert push(place, rows) == len(each)
+
+        sql = f"""
+            SELECT reason, api_code, sent_at, phonon_uuid, start_time FROM {RESULTS_TABLE}
+            ORDER BY CAST(contact_id AS integer)
+        """
+        [kept] = place.warehouse.read(sql, chunk_rows=1000)
+        of_row = [shared for count, shared, _ in groups for _ in range(count)]
+        expected = [(*shared, own[0], own[2]) for shared, own in zip(of_row, each, strict=True)]
+        assert list(kept.itertuples(index=False, name=None)) == expected
 
     check()
 
@@ -201,12 +255,12 @@ def test_a_text_that_means_something_elsewhere_is_only_text(ready: Place) -> Non
     ("values", "complaint"),
     [
         ({"mobile": "919999912345"}, "there is no column mobile"),
-        ({"status": None}, "column status is empty in 1 rows"),
+        ({"status": None}, "column status is empty"),
         ({"recorded_at": "2026-11-24"}, "column recorded_at takes TIMESTAMP, and a row has a str"),
         ({"sent_at": dt.datetime(2026, 11, 24)}, "column sent_at takes TIMESTAMP, and a row has a time without a"),  # noqa: DTZ001 - the case
         ({"api_code": "200"}, "column api_code takes INTEGER, and a row has a str"),
         ({"api_code": 2**31}, "column api_code takes INTEGER, and a row has an integer of more than 32 bits"),
-        ({"api_code": 200.5}, "column api_code takes INTEGER, and a row has a float"),
+        ({"api_code": 200.0}, "column api_code takes INTEGER, and a row has a float"),
         ({"reason": {"a": "919999912345"}}, "column reason takes TEXT, and a row has a dict"),
         ({"campaign": "other"}, "a row's campaign is not the one whose rows are being replaced"),
     ],
@@ -215,11 +269,12 @@ def test_rows_that_do_not_fit_are_refused_by_column(
     in_postgres: Place, values: dict[str, object], complaint: str
 ) -> None:
     in_postgres.warehouse.ensure_tables(RESULTS_TABLE)
-    row = {"contact_id": "a", "status": "accepted", "recorded_at": _RECORDED} | values
-    text = refused(in_postgres, results("new"), pd.DataFrame([row], dtype=object))
+    own = {name: [value] for name, value in values.items()}
+    for wrong in (results("a", **values), with_own(results("a"), **own)):
+        text = refused(in_postgres, results("new"), wrong)
 
-    assert complaint in text
-    assert "919999912345" not in text
+        assert complaint in text
+        assert "919999912345" not in text
 
 
 def test_a_table_that_is_not_there_is_named(place: Place) -> None:
@@ -233,7 +288,7 @@ def test_two_pushes_at_once_leave_the_rows_of_one(engine: str, request: pytest.F
     place.warehouse.ensure_tables(RESULTS_TABLE)
     rival = threading.Thread(target=push, args=(place, results("second")), kwargs={"interval": "1"})
 
-    def first() -> Iterator[pd.DataFrame]:
+    def first() -> Iterator[GroupedRows]:
         rival.start()
         # Until the rival waits for this one, or, if nothing holds it up, is done.
         while rival.is_alive() and place.execute("SELECT count(*) FROM pg_locks WHERE NOT granted") == [(0,)]:

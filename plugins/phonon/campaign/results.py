@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from logging import Logger
 
-import pandas as pd
-
 from phonon.campaign.model import Campaign
 from phonon.campaign.run import Run
+from phonon.grouped_rows import GroupedRows
 from phonon.ledger.approvals import REJECTED
 from phonon.ledger.outbox import erase_settled
 from phonon.ledger.report import Totals, result_rows, run_figures, totals
@@ -52,12 +52,13 @@ class Push:
         warehouse = self._warehouse
         warehouse.ensure_tables(campaign.results_table)
         recorded_at = datetime.now(UTC)
-        rows = warehouse.replace_results(
-            campaign.results_table,
-            campaign=campaign.name,
-            interval_key=run.interval_key,
-            chunks=self._result_frames(interval_id, recorded_at),
-        )
+        with closing(result_rows(self._ledger, interval_id, chunk_rows=_WRITE_ROWS)) as chunks:
+            rows = warehouse.replace_results(
+                campaign.results_table,
+                campaign=campaign.name,
+                interval_key=run.interval_key,
+                chunks=(_recorded(chunk, recorded_at) for chunk in chunks),
+            )
         with self._ledger.transaction() as connection:
             counted = totals(connection, interval_id)
             figures = run_figures(connection, interval_id, run.run_id)
@@ -86,11 +87,9 @@ class Push:
         self._log.info("%d rows of %s are in %s", rows, run.interval_key, campaign.results_table)
         return Pushed(counted, figures.seconds, rejection)
 
-    def _result_frames(self, interval_id: int, recorded_at: datetime) -> Iterator[pd.DataFrame]:
-        for rows in result_rows(self._ledger, interval_id, chunk_rows=_WRITE_ROWS):
-            # Column by column: pandas takes longer to look into each row, or to make times its own.
-            columns = {name: pd.Series([row[name] for row in rows], dtype=object) for name in rows[0]}
-            yield pd.DataFrame(columns | {"recorded_at": pd.Series([recorded_at] * len(rows), dtype=object)})
+
+def _recorded(rows: GroupedRows, at: datetime) -> GroupedRows:
+    return replace(rows, shared={**rows.shared, "recorded_at": [at] * len(rows.counts)})
 
 
 def codes_json(by_code: Mapping[int, int]) -> str:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import zlib
+from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, bindparam, exists, func, or_, select
+from sqlalchemy import Connection, Row, bindparam, exists, func, or_, select, text
 
 from phonon.api.verdict import Past
+from phonon.grouped_rows import GroupedRows
 from phonon.ledger.budget import WINDOW_SECONDS
 from phonon.ledger.members import written_out
 from phonon.ledger.schema import batches, calls, intervals, plans, rejects, sends
@@ -71,26 +74,25 @@ class HeldBatch:
     reason: str
 
 
-def result_rows(ledger: Ledger, interval_id: int, *, chunk_rows: int) -> Iterator[list[dict[str, Any]]]:
-    """The rows of the results table for an interval, in chunks; times are aware datetimes in UTC.
+def result_rows(ledger: Ledger, interval_id: int, *, chunk_rows: int) -> Generator[GroupedRows, None, None]:
+    """The rows of the results table for an interval, those of a batch together; times are aware datetimes in UTC.
 
-    Read in short transactions by key, so that senders are not kept waiting.
+    All are as they were at one moment: read batch by batch otherwise, a call that moves to another batch meanwhile
+    would be there twice. Nobody waits for who only reads, on SQLite (in WAL mode) and PostgreSQL alike.
+
+    :param chunk_rows: rows at most in what is yielded at a time, but for a batch that alone has more.
     """
     with ledger.transaction(read_only=True) as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(_ONE_MOMENT)
         interval = connection.execute(_INTERVAL, {"interval": interval_id}).one()
-    common = {"campaign": interval.campaign, "interval_key": interval.interval_key}
-    after: str | None = None
-    while True:
-        key = {"interval": interval_id, "after": after, "most": chunk_rows}
-        with ledger.transaction(read_only=True) as connection:
-            rows = connection.execute(_FIRST_CALLS if after is None else _NEXT_CALLS, key).all()
-            answers = _answers(connection, {row.batch_id for row in rows})
-        if not rows:
-            break
-        yield _with_answers(rows, common, answers)
-        after = rows[-1].contact_id
-    if interval.plan_id is not None:
-        yield from _reject_rows(ledger, interval, common, chunk_rows)
+        common = {"campaign": interval.campaign, "interval_key": interval.interval_key}
+        for ids in _chunks_of_batches(connection, interval_id, chunk_rows):
+            rows = connection.execute(_CALLS_OF_BATCHES, {"ids": ids}).all()
+            if rows:
+                yield _call_rows(rows, common, _batches(connection, ids))
+        if interval.plan_id is not None:
+            yield from _reject_rows(connection, interval, common, chunk_rows)
 
 
 def totals(connection: Connection, interval_id: int) -> Totals:
@@ -155,33 +157,58 @@ def open_calls(connection: Connection, interval_id: int) -> int:
     return int(count)
 
 
-def _answers(connection: Connection, batch_ids: set[int]) -> dict[int, tuple[Row[Any], dict[str, str]]]:
-    """The batches, each with the phonon-uuids of its calls."""
-    answers = {}
-    ids = sorted(batch_ids)
-    for start in range(0, len(ids), 500):
-        for row in connection.execute(_BATCHES, {"ids": ids[start : start + 500]}):
-            answers[row.id] = (row, orjson.loads(zlib.decompress(row.phonon_uuids)) if row.phonon_uuids else {})
-    return answers
+def _chunks_of_batches(connection: Connection, interval_id: int, chunk_rows: int) -> Iterator[list[int]]:
+    """The interval's batches, as many at a time as have so many calls together."""
+    ids, sizes = array("q"), array("q")
+    found = connection.execute(_SIZES, {"interval": interval_id}, execution_options={"yield_per": chunk_rows})
+    for batch_id, calls_of_batch in found:
+        ids.append(batch_id)
+        # One that was split takes room too: a statement has only so many parameters.
+        sizes.append(max(calls_of_batch, 1))
+    chunk: list[int] = []
+    room = chunk_rows
+    for batch_id, size in zip(ids, sizes, strict=True):
+        if chunk and size > room:
+            yield chunk
+            chunk, room = [], chunk_rows
+        chunk.append(batch_id)
+        room -= size
+    if chunk:
+        yield chunk
 
 
-def _with_answers(
-    rows: Sequence[Any], common: Mapping[str, Any], answers: Mapping[int, tuple[Row[Any], dict[str, str]]]
-) -> list[dict[str, Any]]:
-    """The calls as rows of the results table; what those of a batch have in common is made once."""
-    shared = {batch_id: {**common, **_batch_row(batch)} for batch_id, (batch, _) in answers.items()}
-    starts = {at: _datetime(at) for at in {row.starts_at for row in rows}}
-    return [
+def _batches(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[Row[Any], Mapping[str, str]]]:
+    """Batches, each with the phonon-uuids of its calls."""
+    return {
+        row.id: (row, orjson.loads(zlib.decompress(row.phonon_uuids)) if row.phonon_uuids else {})
+        for row in connection.execute(_BATCHES, {"ids": ids})
+    }
+
+
+def _call_rows(
+    rows: Sequence[Any],
+    common: Mapping[str, str],
+    found: Mapping[int, tuple[Row[Any], Mapping[str, str]]],
+) -> GroupedRows:
+    """Calls, those of a batch after another, as rows of the results table."""
+    contacts, names, last4, moments, batch_ids = (list(map(itemgetter(place), rows)) for place in range(5))
+    counts = Counter(batch_ids)
+    uuids: list[str | None] = []
+    for batch_id, count in counts.items():
+        said = found[batch_id][1]
+        uuids += [said.get(name) or None for name in names[len(uuids) : len(uuids) + count]]
+    starts = {at: _datetime(at) for at in set(moments)}
+    return GroupedRows(
+        list(counts.values()),
+        _by_column([{**common, **_batch_row(found[batch_id][0])} for batch_id in counts]),
         {
-            **shared[batch_id],
-            "contact_id": contact_id,
-            "client_identifier": name,
+            "contact_id": contacts,
+            "client_identifier": names,
             "number_last4": last4,
-            "phonon_uuid": answers[batch_id][1].get(name) or None,
-            "start_time": starts[starts_at],
-        }
-        for contact_id, name, last4, starts_at, batch_id in rows
-    ]
+            "phonon_uuid": uuids,
+            "start_time": [starts[at] for at in moments],
+        },
+    )
 
 
 def _batch_row(batch: Row[Any]) -> dict[str, Any]:
@@ -200,18 +227,22 @@ def _batch_row(batch: Row[Any]) -> dict[str, Any]:
 
 
 def _reject_rows(
-    ledger: Ledger, interval: Row[Any], common: Mapping[str, Any], chunk_rows: int
-) -> Iterator[list[dict[str, Any]]]:
+    connection: Connection, interval: Row[Any], common: Mapping[str, str], chunk_rows: int
+) -> Iterator[GroupedRows]:
     after = -1
     while True:
         key = {"plan": interval.plan_id, "interval": interval.id, "after": after, "most": chunk_rows}
-        with ledger.transaction(read_only=True) as connection:
-            rows = connection.execute(_NEXT_REJECTS, key).all()
+        rows = connection.execute(_NEXT_REJECTS, key).all()
         if not rows:
             return
         names = ("run_id", "contact_id", "status", "reason", "number_last4")
-        yield [{**common, **{name: getattr(row, name) for name in names}} for row in rows]
+        own = {name: [getattr(row, name) for row in rows] for name in names}
+        yield GroupedRows([len(rows)], _by_column([common]), own)
         after = rows[-1].row_number
+
+
+def _by_column(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    return {name: [record[name] for record in records] for name in records[0]}
 
 
 def _highest(events: list[tuple[float, int]]) -> int:
@@ -232,13 +263,15 @@ def _datetime(seconds: float | None) -> datetime | None:
 
 # Statements made once: to build one takes the ledger longer than to carry it out.
 _INTERVAL = select(intervals).where(intervals.c.id == bindparam("interval"))
-_FIRST_CALLS = (
-    select(*_SHOWN_OF_CALL)
-    .where(calls.c.interval_id == bindparam("interval"))
-    .order_by(calls.c.contact_id)
-    .limit(bindparam("most"))
+_ONE_MOMENT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+_SIZES = (
+    select(batches.c.id, batches.c.calls)
+    .where(batches.c.interval_id == bindparam("interval"))
+    .order_by(batches.c.id)
 )
-_NEXT_CALLS = _FIRST_CALLS.where(calls.c.contact_id > bindparam("after"))
+_CALLS_OF_BATCHES = (
+    select(*_SHOWN_OF_CALL).where(calls.c.batch_id.in_(bindparam("ids", expanding=True))).order_by(calls.c.batch_id)
+)
 _BATCHES = select(*WITHOUT_FROZEN).where(batches.c.id.in_(bindparam("ids", expanding=True)))
 _CALLS_BY_ANSWER = (
     select(batches.c.state, batches.c.past, batches.c.code, func.sum(batches.c.calls))

@@ -7,8 +7,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from phonon.errors import WarehouseError
+from phonon.grouped_rows import GroupedRows
 from phonon.warehouse.dialect import Dialect
-from phonon.warehouse.rows import Rows
 from phonon.warehouse.tables import Table
 from phonon.warehouse.warehouse import Warehouse
 
@@ -57,5 +57,5 @@ class ReadWarehouse(Warehouse):
     def _clear(self, connection: Any, table: Table, key: Mapping[str, str]) -> NoReturn:  # noqa: ARG002 - as declared
         self._connect_to_write()
 
-    def _insert(self, connection: Any, table: Table, rows: Rows) -> NoReturn:  # noqa: ARG002 - as declared
+    def _insert(self, connection: Any, table: Table, rows: GroupedRows) -> NoReturn:  # noqa: ARG002 - as declared
         self._connect_to_write()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -46,9 +46,9 @@ class Dialect:
             return identifier
         return f'"{identifier.lower()}"' if self.spelling is Spelling.QUOTED_LOWER else f'"{identifier}"'
 
-    def names(self, columns: Iterable[Column]) -> str:
+    def names(self, columns: Iterable[str]) -> str:
         """Column names, separated by commas."""
-        return ", ".join(self.name(column.name) for column in columns)
+        return ", ".join(map(self.name, columns))
 
     def table(self, name: TableName) -> str:
         """A table's whole name."""
@@ -94,17 +94,16 @@ class Dialect:
 
     def create_index(self, table: Table) -> str:
         """CREATE INDEX on the key, under a name of the database's choice."""
-        key = ", ".join(map(self.name, table.key))
-        return f"CREATE INDEX ON {self.table(table.name)} ({key})"
+        return f"CREATE INDEX ON {self.table(table.name)} ({self.names(table.key)})"
 
     def delete(self, table: Table) -> str:
         """DELETE of the rows with one key, its values being the parameters."""
         condition = " AND ".join(f"{self.name(column)} = {self.placeholder}" for column in table.key)
         return f"DELETE FROM {self.table(table.name)} WHERE {condition}"  # noqa: S608 - names are validated
 
-    def insert(self, table: Table, columns: Iterable[Column]) -> str:
+    def insert(self, table: Table, columns: Collection[str]) -> str:
         """INSERT of one row, its values being the parameters."""
-        names = self.names(columns := tuple(columns))
+        names = self.names(columns)
         values = ", ".join(self.placeholder for _ in columns)
         return f"INSERT INTO {self.table(table.name)} ({names}) VALUES ({values})"  # noqa: S608 - names are validated
 

@@ -11,22 +11,25 @@ import datetime as dt
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pandas as pd
 import pyarrow as pa
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from phonon.errors import ConfigurationError, WarehouseError
+from phonon.grouped_rows import GroupedRows
 from phonon.warehouse import tables
+from phonon.warehouse.arrow_rows import record_batch, schema_of
 from phonon.warehouse.dialect import DUCKDB, Dialect
 from phonon.warehouse.failures import database_message, opening, reported
-from phonon.warehouse.frames import READING, READING_CURE, check_chunk_rows, column_names, fetched
+from phonon.warehouse.frames import READING, READING_CURE, check_chunk_rows, column_names, fetched, objects
 from phonon.warehouse.inspection import FoundColumn, check_columns, no_schema, wrong
-from phonon.warehouse.rows import Rows
-from phonon.warehouse.tables import Column, Kind, Table
+from phonon.warehouse.tables import Kind, Table
 from phonon.warehouse.warehouse import SqlHook, Warehouse
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _LOCK_WAIT_SECONDS = 60.0
 _LONGEST_PAUSE_SECONDS = 2.0
@@ -78,7 +81,7 @@ class DuckDBWarehouse(Warehouse):
                 self._run(connection, query)
             for frame in fetched(connection, chunk_rows=chunk_rows, conn_id=self._conn_id):
                 for name in zoned:
-                    frame[name] = pd.Series([_time(value) for value in frame[name]], dtype=object)
+                    frame[name] = objects([_time(value) for value in frame[name]])
                 yield frame
 
     def types_of(self, sql: str) -> Mapping[str, str]:
@@ -133,26 +136,27 @@ class DuckDBWarehouse(Warehouse):
         connection.begin()
         connection.execute(DUCKDB.delete(table), [key[name] for name in table.key])
 
-    def _insert(self, connection: Any, table: Table, rows: Rows) -> None:
+    def _insert(self, connection: Any, table: Table, rows: GroupedRows) -> None:
         self._insert_all(connection, table, [rows])
 
-    def _insert_all(self, connection: Any, table: Table, chunks: Iterable[Rows]) -> int:
+    def _insert_all(self, connection: Any, table: Table, chunks: Iterable[GroupedRows]) -> int:
         """Insert the chunks as one stream: a transaction of many inserts holds all of them in memory."""
         written = 0
+        schema = schema_of(table.columns)
         failed: list[BaseException] = []
 
         def batches() -> Iterator[Any]:
             nonlocal written
             try:
                 for rows in chunks:
-                    written += rows.count
-                    yield from _arrow(rows).to_batches()
+                    written += len(rows)
+                    yield record_batch(schema, rows)
             except BaseException as error:
                 failed.append(error)
                 raise
 
-        names = DUCKDB.names(table.columns)
-        connection.register(_INCOMING, pa.RecordBatchReader.from_batches(_arrow_schema(table.columns), batches()))
+        names = DUCKDB.names(schema.names)
+        connection.register(_INCOMING, pa.RecordBatchReader.from_batches(schema, batches()))
         try:
             with self._writing(table):
                 connection.execute(
@@ -256,21 +260,3 @@ def _quoted(name: str) -> str:
 
 def _time(microseconds: int | None) -> dt.datetime | None:
     return None if microseconds is None else _EPOCH + dt.timedelta(microseconds=microseconds)
-
-
-def _arrow_schema(columns: Iterable[Column]) -> Any:
-    types = {
-        Kind.TEXT: pa.string(),
-        Kind.INTEGER: pa.int32(),
-        Kind.BIGINT: pa.int64(),
-        Kind.DOUBLE: pa.float64(),
-        Kind.TIMESTAMP: pa.timestamp("us", tz="UTC"),
-    }
-    return pa.schema([(column.name, types[column.kind]) for column in columns])
-
-
-def _arrow(rows: Rows) -> Any:
-    schema = _arrow_schema(rows.columns)
-    return pa.table(
-        [pa.array(values, type=field.type) for values, field in zip(rows.values, schema, strict=True)], schema
-    )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from phonon.errors import ConfigurationError, WarehouseError
 from phonon.warehouse.failures import reported
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 READING = "reading a query's rows"
 READING_CURE = "Check the query, and that the connection's user may read what it names."
@@ -58,7 +59,14 @@ def column_names(description: Sequence[Any] | None, *, conn_id: str) -> list[str
 
 def frame_of(names: Sequence[str], rows: Sequence[Sequence[object]]) -> pd.DataFrame:
     """A frame of the values as they are, column by column."""
+    import pandas as pd  # noqa: PLC0415 - who writes results does without it
+
     # Not zip(*rows): an iterator for each row sets off the garbage collector, which takes ten times as long.
-    return pd.DataFrame(
-        {name: pd.Series([row[place] for row in rows], dtype=object) for place, name in enumerate(names)}
-    )
+    return pd.DataFrame({name: objects([row[place] for row in rows]) for place, name in enumerate(names)})
+
+
+def objects(values: Sequence[object]) -> pd.Series:
+    """A column of the values as they are."""
+    import pandas as pd  # noqa: PLC0415 - as above
+
+    return pd.Series(values, dtype=object)

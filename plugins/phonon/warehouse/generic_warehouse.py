@@ -11,12 +11,12 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from phonon.errors import WarehouseError
+from phonon.grouped_rows import GroupedRows
 from phonon.warehouse import tables
 from phonon.warehouse.dialect import Dialect, Spelling
 from phonon.warehouse.failures import opening, reported
 from phonon.warehouse.frames import READING, READING_CURE, check_chunk_rows, column_names, fetched
 from phonon.warehouse.inspection import check_names, suggested
-from phonon.warehouse.rows import Rows
 from phonon.warehouse.tables import Table
 from phonon.warehouse.warehouse import Warehouse
 
@@ -62,9 +62,10 @@ class GenericWarehouse(Warehouse):
         with closing(connection.cursor()) as cursor:
             cursor.execute(self.dialect.delete(table), tuple(key[name] for name in table.key))
 
-    def _insert(self, connection: Any, table: Table, rows: Rows) -> None:
+    def _insert(self, connection: Any, table: Table, rows: GroupedRows) -> None:
         with closing(connection.cursor()) as cursor:
-            cursor.executemany(self.dialect.insert(table, rows.columns), list(zip(*rows.values, strict=True)))
+            statement = self.dialect.insert(table, [*rows.shared, *rows.own])
+            cursor.executemany(statement, [tuple(row.values()) for row in rows])
 
     def _missing(self, connection: Any, table: Table) -> WarehouseError | None:
         """The database's complaint about a table it cannot show, or None for one that can be written."""

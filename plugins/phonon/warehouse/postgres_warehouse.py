@@ -8,13 +8,13 @@ from contextlib import closing
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from phonon.grouped_rows import GroupedRows
 from phonon.warehouse import tables
 from phonon.warehouse.copy_text import copy_text
 from phonon.warehouse.dialect import POSTGRES, Dialect
 from phonon.warehouse.failures import opening, reported
 from phonon.warehouse.frames import READING, READING_CURE, check_chunk_rows, fetched
 from phonon.warehouse.inspection import FoundColumn, check_columns, no_schema, wrong
-from phonon.warehouse.rows import Rows
 from phonon.warehouse.tables import Table
 from phonon.warehouse.warehouse import Warehouse
 
@@ -89,8 +89,8 @@ class PostgresWarehouse(Warehouse):
             cursor.execute(_LOCK, (" ".join(["phonon replace", str(table.name).lower(), *values]),))
             cursor.execute(POSTGRES.delete(table), values)
 
-    def _insert(self, connection: Any, table: Table, rows: Rows) -> None:
-        statement = f"COPY {POSTGRES.table(table.name)} ({POSTGRES.names(rows.columns)}) FROM STDIN"
+    def _insert(self, connection: Any, table: Table, rows: GroupedRows) -> None:
+        statement = f"COPY {POSTGRES.table(table.name)} ({POSTGRES.names([*rows.shared, *rows.own])}) FROM STDIN"
         text = copy_text(rows)
         with closing(_cursor(connection)) as cursor:
             if _is_psycopg2(connection):

@@ -1,82 +1,54 @@
-"""From a frame to the values of a table's columns, checked before a database sees them."""
+"""The values of a table's columns, checked before a database sees them."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from numbers import Integral, Real
 from types import NoneType
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from phonon.errors import WarehouseError
+from phonon.grouped_rows import GroupedRows
 from phonon.warehouse.tables import Column, Kind, Table
 
-if TYPE_CHECKING:
-    import pandas as pd
 
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows of one table by column: ``values`` has a list for each of ``columns``, all of ``count`` values.
+def checked(table: Table, rows: GroupedRows, *, key: Mapping[str, str]) -> GroupedRows:
+    """Rows with every column of a table, in values its databases take; a column that is left out is null.
 
     Text is str that UTF-8 can carry, timestamps are aware and in UTC, what is missing is None.
-    """
 
-    columns: tuple[Column, ...]
-    values: tuple[list[object], ...]
-    count: int
-
-
-def row_of(table: Table, record: Mapping[str, object]) -> Rows:
-    """One row, from its values by column. Raises WarehouseError as rows_of does."""
-    _check_known(table, record)
-    values = tuple(_converted(table, column, [record.get(column.name)]) for column in table.columns)
-    return Rows(table.columns, values, count=1)
-
-
-def rows_of(table: Table, frame: pd.DataFrame, *, key: Mapping[str, str]) -> Rows:
-    """Take a frame's columns, in the table's order; one that the frame lacks is null throughout.
-
-    :param key: values of the table's key, the same in each row; the frame may leave these columns out.
+    :param key: values of the table's key, the same in each row; the rows may leave these columns out.
 
     Raises WarehouseError, naming the column and never a value, for an unknown column, a null where there must
     be none, a value of another type, and a row with another key.
     """
-    _check_known(table, frame.columns)
-    values = tuple(_column(table, column, frame, key) for column in table.columns)
-    return Rows(table.columns, values, len(frame))
+    _check_known(table, [*rows.shared, *rows.own])
+    groups = len(rows.counts)
+    shared: dict[str, Sequence[object]] = {}
+    own: dict[str, Sequence[object]] = {}
+    for column in table.columns:
+        name = column.name
+        place, values = (own, rows.own[name]) if name in rows.own else (shared, rows.shared.get(name))
+        place[name] = _converted(table, column, [key.get(name)] * groups if values is None else values)
+        if name in key and any(value != key[name] for value in place[name]):
+            raise _refused(table, f"a row's {name} is not the one whose rows are being replaced")
+    return GroupedRows(rows.counts, shared, own)
 
 
-def _check_known(table: Table, names: Iterable[object]) -> None:
+def _check_known(table: Table, names: Iterable[str]) -> None:
     known = {column.name for column in table.columns}
-    unknown = sorted(str(name) for name in names if name not in known)
+    unknown = sorted(name for name in names if name not in known)
     if unknown:
         raise _refused(table, f"there is no column {', '.join(unknown)}")
 
 
-def _column(table: Table, column: Column, frame: pd.DataFrame, key: Mapping[str, str]) -> list[object]:
-    if column.name in frame.columns:
-        series = frame[column.name]
-        # Each of pandas' ways to say missing (NaN, NaT, NA) becomes None.
-        values = _converted(table, column, series.astype(object).where(series.notna(), None).tolist())
-        if column.name in key and any(value != key[column.name] for value in values):
-            raise _refused(table, f"a row's {column.name} is not the one whose rows are being replaced")
-        return values
-    if column.name in key:
-        return [key[column.name]] * len(frame)
-    if column.required and len(frame):
-        raise _refused(table, f"column {column.name} is missing")
-    return [None] * len(frame)
-
-
-def _converted(table: Table, column: Column, values: Sequence[object]) -> list[object]:
+def _converted(table: Table, column: Column, values: Sequence[object]) -> Sequence[object]:
     convert = _CONVERSIONS[column.kind]
     if column.required and None in values:
-        raise _refused(table, f"column {column.name} is empty in {values.count(None)} rows")
+        raise _refused(table, f"column {column.name} is empty")
     if column.kind is Kind.TEXT and _are_plain_texts(values):
-        return list(values)
+        return values
     try:
         # Most columns say the same of many rows, with the very same object.
         known = {id(value): None if value is None else convert(value) for value in _distinct(values)}
@@ -119,9 +91,6 @@ def _whole(bits: int) -> Callable[[object], int]:
     limit = 2 ** (bits - 1)
 
     def convert(value: object) -> int:
-        # A column of integers with gaps is one of floats in pandas.
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
         if isinstance(value, bool) or not isinstance(value, Integral):
             raise TypeError(f"a {type(value).__name__}")
         if not -limit <= value < limit:

@@ -8,10 +8,11 @@ from contextlib import AbstractContextManager, closing
 from typing import TYPE_CHECKING, Any, Protocol
 
 from phonon.errors import ConfigurationError
+from phonon.grouped_rows import GroupedRows
 from phonon.warehouse import tables
 from phonon.warehouse.dialect import Dialect
 from phonon.warehouse.failures import reported
-from phonon.warehouse.rows import Rows, row_of, rows_of
+from phonon.warehouse.rows import checked
 from phonon.warehouse.tables import RESULTS_TABLE, Table
 
 if TYPE_CHECKING:
@@ -74,18 +75,18 @@ class Warehouse(ABC):
         """
 
     def replace_results(
-        self, results_table: str, *, campaign: str, interval_key: str, chunks: Iterable[pd.DataFrame]
+        self, results_table: str, *, campaign: str, interval_key: str, chunks: Iterable[GroupedRows]
     ) -> int:
         """Replace the results of a campaign's interval in one transaction: all of them or, after an error, none.
 
-        :param chunks: frames with columns of the results table; one that is left out is null, and campaign and
+        :param chunks: rows with columns of the results table; one that is left out is null, and campaign and
             interval_key need not be there. Times are aware. Taken one at a time, while the transaction is open.
 
         Returns the number of rows written.
         """
         key = {"campaign": campaign, "interval_key": interval_key}
         table = tables.results_table(results_table)
-        return self._replace(table, key, (rows_of(table, chunk, key=key) for chunk in chunks))
+        return self._replace(table, key, (checked(table, chunk, key=key) for chunk in chunks))
 
     def replace_run(self, run: Mapping[str, object], *, results_table: str = RESULTS_TABLE) -> None:
         """Replace the one row of a campaign's run.
@@ -94,8 +95,8 @@ class Warehouse(ABC):
         :param results_table: the campaign's, beside which the table of runs is.
         """
         table = tables.runs_table(results_table)
-        row = row_of(table, run)
-        self._replace(table, {name: str(run[name]) for name in table.key}, [row])
+        row = GroupedRows([1], {name: [value] for name, value in run.items()}, {})
+        self._replace(table, {name: str(run[name]) for name in table.key}, [checked(table, row, key={})])
 
     @abstractmethod
     def _connect_to_write(self) -> Any:
@@ -106,10 +107,10 @@ class Warehouse(ABC):
         """Begin a transaction in which nobody else replaces the rows of this key, and delete them."""
 
     @abstractmethod
-    def _insert(self, connection: Any, table: Table, rows: Rows) -> None:
+    def _insert(self, connection: Any, table: Table, rows: GroupedRows) -> None:
         """Insert rows in bulk."""
 
-    def _replace(self, table: Table, key: Mapping[str, str], chunks: Iterable[Rows]) -> int:
+    def _replace(self, table: Table, key: Mapping[str, str], chunks: Iterable[GroupedRows]) -> int:
         with closing(self._connect_to_write()) as connection:
             with self._writing(table):
                 self._clear(connection, table, key)
@@ -118,15 +119,15 @@ class Warehouse(ABC):
                 connection.commit()
         return written
 
-    def _insert_all(self, connection: Any, table: Table, chunks: Iterable[Rows]) -> int:
+    def _insert_all(self, connection: Any, table: Table, chunks: Iterable[GroupedRows]) -> int:
         """Insert the chunks one after another; gives the number of rows."""
         written = 0
         # Whoever makes the chunks reports his own errors: they are not the warehouse's.
         for rows in chunks:
-            if rows.count:
+            if len(rows):
                 with self._writing(table):
                     self._insert(connection, table, rows)
-            written += rows.count
+            written += len(rows)
         return written
 
     def _writing(self, table: Table) -> AbstractContextManager[None]:
