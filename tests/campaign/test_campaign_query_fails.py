@@ -15,9 +15,9 @@ from postgres_server import PostgresServer
 from simulator import Settings
 from simulator.running import running
 
-_CONTACTS = 9_000
-# After three chunks. Not sorted: PostgreSQL would reckon all rows before it gives the first.
-_FAILS_LATE = "SELECT id, mobile, name, 1 / (rowid - 8000) AS share FROM people"
+_CONTACTS = 12_000
+# After two chunks. Not sorted: PostgreSQL would reckon all rows before it gives the first.
+_FAILS_LATE = "SELECT id, mobile, name, 1 / (rowid - 11000) AS share FROM people"
 _CORRECTED = "SELECT id, mobile, name FROM people WHERE rowid BETWEEN 100 AND 159 ORDER BY rowid"
 
 
@@ -36,7 +36,7 @@ def test_a_query_that_fails_after_many_rows_plans_nobody_and_the_corrected_one_c
 ) -> None:
     with caplog.at_level(logging.INFO), pytest.raises(WarehouseError, match="division by zero"):
         trial.extract()
-    assert "failed after 7500 rows: 7500 calls that were planned are taken back" in caplog.text
+    assert "failed after 10000 rows: 10000 calls that were planned are taken back" in caplog.text
     trial.push()
     assert trial.results() == []
     assert trial.database is not None
