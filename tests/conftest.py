@@ -22,7 +22,9 @@ _IN_AIRFLOW_SECONDS = 900
 _PROJECT = Path(__file__).resolve().parent.parent
 _HOME = Path(tempfile.mkdtemp(prefix="phonon-test-"))
 
-for _name in [name for name in os.environ if name.startswith("AIRFLOW")]:
+# To compile Airflow takes 15 seconds, which no process is to do again that another has done.
+sys.dont_write_bytecode = False
+for _name in [name for name in os.environ if name.startswith("AIRFLOW") or name == "PYTHONDONTWRITEBYTECODE"]:
     del os.environ[_name]
 os.environ.update(
     AIRFLOW_HOME=str(_HOME),
