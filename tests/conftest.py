@@ -49,7 +49,13 @@ def _remove_airflow_home() -> Iterator[None]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the real Airflow: it mostly waits, so one worker does that while the others compute."""
+    """Begin with the real Airflow: it mostly waits, so one worker does that while the others compute.
+
+    Another runs all Dags in its own process, for which it has to make ready once what takes 15 seconds.
+    """
+    for item in items:
+        if isinstance(item, pytest.Function) and "airflow_db" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("airflow in this process"))
     items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
     for item in items:
         if item.get_closest_marker("xdist_group") is not None:
