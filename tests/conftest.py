@@ -55,7 +55,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     for item in items:
         if isinstance(item, pytest.Function) and "airflow_db" in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group("airflow in this process"))
+            item.add_marker(pytest.mark.xdist_group("dags"))
     items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
     for item in items:
         if item.get_closest_marker("xdist_group") is not None:
