@@ -4,6 +4,8 @@
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name) >/dev/null 2>&1 && $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
 export PYTHONPATH := plugins:include
+# Where it is set, every process compiles all that it imports, which for Airflow takes 15 seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo up test lint format bench chaos mutants lock clean
 

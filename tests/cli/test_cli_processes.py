@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,14 @@ def phonon(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
     return subprocess.run(
         command, env={**own, **environment}, capture_output=True, text=True, check=False, timeout=120
     )
+
+
+def own_database(airflow_db: Path, folder: Path) -> Path:
+    """A copy of Airflow's metadata database, which a test may change."""
+    copy = folder / "airflow.db"
+    with closing(sqlite3.connect(airflow_db)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    return copy
 
 
 @pytest.fixture
@@ -46,18 +56,15 @@ def test_a_connection_of_airflows_metadata_database_leads_to_the_ledger(
 ) -> None:
     airflow = {
         "AIRFLOW_HOME": os.environ["AIRFLOW_HOME"],
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{airflow_db}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{own_database(airflow_db, tmp_path)}",
         "AIRFLOW__CORE__FERNET_KEY": "",
         "PATH": f"{Path(sys.executable).parent}:{os.defpath}",
     }
-    connections = [sys.executable, "-m", "airflow", "connections"]
+    add = [sys.executable, "-m", "airflow", "connections", "add", "desk_ledger"]
     # As JSON, for Airflow does not know the type without its provider and would make it "generic".
     where = ["--conn-json", json.dumps({"conn_type": "sqlite", "host": str(held_ledger / "phonon_ledger.db")})]
-    subprocess.run([*connections, "add", "desk_ledger", *where], env=airflow, check=True, timeout=120)
-    try:
-        done = phonon("--ledger-conn-id", "desk_ledger", "held", "list", **airflow)
-    finally:
-        subprocess.run([*connections, "delete", "desk_ledger"], env=airflow, check=True, timeout=120)
+    subprocess.run([*add, *where], env=airflow, check=True, timeout=120)
+    done = phonon("--ledger-conn-id", "desk_ledger", "held", "list", **airflow)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "1 batches with 3 calls")
 
 

@@ -76,7 +76,8 @@ def main() -> None:
     folder, *wanted = sys.argv[1:]
     bag = DagBag(folder)
     assert not bag.import_errors, bag.import_errors
-    assert in_process_api_server().app is not None
+    # What its first request would do for eight seconds, in each of the processes that are forked.
+    in_process_api_server().app._cadwyn_initialize()
     if "mapped_senders" in bag.dags:
         dag_module._run_task = Senders(bag.dags["mapped_senders"], "send", 3).run_task
     print("ready", flush=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from airflow.dag_processing.dagbag import DagBag
 
-from dag_world import DagWorld, states
+from dag_world import DagWorld, run, states
+from demo.world import PROJECT
 from simulator import Fault, Kind
 
 
@@ -15,12 +17,12 @@ from simulator import Fault, Kind
 def test_an_example_campaign_runs_and_its_books_agree(
     dag_world: DagWorld, campaign: str, endpoint: str, rows: int
 ) -> None:
-    run = dag_world.run(campaign)
+    ended = dag_world.run(campaign)
 
-    assert run.state == "success"
-    assert len(states(run)) <= 12
-    assert states(run)["accepted"] == "success"
-    assert states(run)["top_up"] == "skipped"
+    assert ended.state == "success"
+    assert len(states(ended)) <= 12
+    assert states(ended)["accepted"] == "success"
+    assert states(ended)["top_up"] == "skipped"
     dag_world.assert_books_agree(campaign)
     results = dag_world.results(campaign)
     assert len(results) == rows
@@ -36,10 +38,20 @@ def test_hindi_values_and_alternates_arrive_unescaped(dag_world: DagWorld) -> No
     assert all(key["$flow.key.ClientIdentifier"] for key in keys)
 
 
-def test_the_hand_written_dag_runs_and_counts_its_calls(dag_world: DagWorld) -> None:
-    run = dag_world.run("example_outbound_operator")
+def test_the_whole_folder_of_dags_is_read_and_a_dag_of_it_runs(dag_world: DagWorld) -> None:
+    bag = DagBag(str(PROJECT / "dags"))
+    assert not bag.import_errors
+    assert {"phonon_held_batches", "phonon_pause", "phonon_ledger_maintenance", "payment_nudge"} <= set(bag.dags)
+    assert {"renewal_reminder", "renewal_second_try", "service_feedback_hindi"} <= set(bag.dags)
+    assert "example_outbound_operator" in bag.dags
+    assert run(bag.dags["payment_nudge"]).state == "success"
+    dag_world.assert_books_agree("payment_nudge")
 
-    assert run.state == "success"
+
+def test_the_hand_written_dag_runs_and_counts_its_calls(dag_world: DagWorld) -> None:
+    ended = dag_world.run("example_outbound_operator")
+
+    assert ended.state == "success"
     dag_world.assert_books_agree("welcome_calls")
     assert dag_world.statuses("welcome_calls") == {"accepted": 40}
 
@@ -60,9 +72,9 @@ def test_those_whom_the_reminder_did_not_reach_are_followed_up_once_it_is_time(d
     assert refused > 200
     dag_world.phonon.clear_faults()
 
-    run = dag_world.run("renewal_second_try")
+    ended = dag_world.run("renewal_second_try")
 
-    assert run.state == "success"
+    assert ended.state == "success"
     rows = [row for row in dag_world.results("renewal_second_try") if row["status"] != "invalid"]
     assert len(rows) == refused
     assert {row["reason"] for row in rows} == {"follow-up: less than 1 day since the last call"}

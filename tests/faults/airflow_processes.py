@@ -20,11 +20,14 @@ _START_SECONDS = 120
 _STOP_SECONDS = 15
 _COMPONENTS = ("api-server", "dag-processor", "scheduler")
 
-# Tasks are forked from the scheduler's workers: what it has imported they need not.
+# Tasks are forked from the scheduler's workers, and each file is read in a process forked from the dag-processor:
+# what those have imported they need not.
 _LOCAL_SETTINGS = """import sys
 
 if "scheduler" in sys.argv:
     from faults import imported_before_fork
+if "dag-processor" in sys.argv:
+    from faults import task_faults
 """
 
 

@@ -31,7 +31,7 @@ def test_whatever_happens_the_ledger_keeps_its_promises(database: str, request: 
     clock = Clock()
     ledger = Ledger(url, clock=clock)
     lives = settings(
-        max_examples=_LIVES or {"sqlite": 120, "postgres": 60}[database],
+        max_examples=_LIVES or {"sqlite": 60, "postgres": 40}[database],
         stateful_step_count=60 if _LIVES else 30,
         deadline=None,
         suppress_health_check=list(HealthCheck),

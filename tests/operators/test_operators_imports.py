@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+# Each process takes seconds, so those that several tests look at are started once.
+pytestmark = pytest.mark.xdist_group("imports")
+
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 
 _LOAD_PLUGINS = """
@@ -60,10 +63,14 @@ def test_no_module_of_the_package_is_imported_under_its_bare_name(loaded: Any, t
     assert sorted(stems & set(loaded["modules"]) - without) == []
 
 
-@pytest.mark.parametrize("module", ["phonon.dag_factory", "phonon.operators.outbound"])
-def test_a_dag_file_pays_for_nothing_heavy(module: str, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def by_airflow(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     # airflow.sdk imports its parts when they are asked for.
-    by_airflow = set(in_a_process(_IMPORT.format(module=f"airflow.sdk\n{_PARTS}"), tmp_path))
+    return set(in_a_process(_IMPORT.format(module=f"airflow.sdk\n{_PARTS}"), tmp_path_factory.mktemp("home")))
+
+
+@pytest.mark.parametrize("module", ["phonon.dag_factory", "phonon.operators.outbound"])
+def test_a_dag_file_pays_for_nothing_heavy(module: str, by_airflow: set[str], tmp_path: Path) -> None:
     found = set(in_a_process(_IMPORT.format(module=module), tmp_path))
     assert module in found
     assert sorted(found.intersection(HEAVY) - by_airflow) == []

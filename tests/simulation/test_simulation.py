@@ -11,7 +11,7 @@ import pytest
 
 from simulation.run import play_portion, theatre
 
-_SCHEDULES = 10_000
+_SCHEDULES = 5_000
 _PORTION = 250
 _FIRST = 750
 _PROJECT = Path(__file__).resolve().parents[2]
