@@ -70,7 +70,6 @@ AROUND = (
     Mutation(
         "batch-mixes-days",
         "planning/planner.py",
-        "    encoded.sort(key=lambda each: each.draft.start)\n"
         "    for _, of_day in groupby(encoded, key=lambda each: last_time(each.draft.start)):\n",
         "    for _, of_day in groupby(encoded, key=lambda _: 0):\n",
         ("planning/test_planning_days.py",),
@@ -79,8 +78,16 @@ AROUND = (
     Mutation(
         "number-is-called-as-often-as-wished",
         "planning/frequency.py",
-        "if uses.get(hashes[number], 0) < self._limit.calls]",
-        "if uses.get(hashes[number], 0) <= self._limit.calls]",
+        "if uses[number] < self._limit.calls]",
+        "if uses[number] <= self._limit.calls]",
+        (_PLANNER,),
+        simulated=False,
+    ),
+    Mutation(
+        "number-is-looked-at-one-call-too-late",
+        "planning/frequency.py",
+        "if uses.get(number, 0) + times > self._limit.calls}",
+        "if uses.get(number, 0) + times > self._limit.calls + 1}",
         (_PLANNER,),
         simulated=False,
     ),
