@@ -24,7 +24,7 @@ _DAYS = ["2026-11-27T12:00", "2026-11-25T12:00", "2026-11-26T12:00", "2026-11-25
 
 
 @pytest.mark.parametrize("calls_per_batch", [1, 2, 3, 500])
-def test_a_batch_ends_with_the_first_day_of_its_calls_in_whatever_order_they_come(
+def test_a_batch_ends_with_the_day_of_its_calls_in_whatever_order_they_come(
     ledger: Ledger, calls_per_batch: int
 ) -> None:
     numbers = [f"91999990{i:04}" for i in range(len(_DAYS))]
@@ -40,4 +40,4 @@ def test_a_batch_ends_with_the_first_day_of_its_calls_in_whatever_order_they_com
     assert rows
     for row in rows:
         starts = [datetime.fromisoformat(call["start-time"]) for call in thaw(zlib.decompress(row.frozen))]
-        assert row.not_after == last_sending_time(min(starts)).timestamp()
+        assert {last_sending_time(start).timestamp() for start in starts} == {row.not_after}
