@@ -67,3 +67,8 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+
+
+def pytest_unconfigure() -> None:
+    """Let the interpreter clear away what was left alone; DuckDB's binding would else complain of it at the end."""
+    gc.unfreeze()
