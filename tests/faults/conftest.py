@@ -6,6 +6,7 @@ from multiprocessing import forkserver, set_forkserver_preload
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import URL
 
@@ -58,6 +59,10 @@ def observed() -> Iterator[Observed]:
 def airflow(running_postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowOffice]:
     """A running Airflow. Tests that use it belong to the xdist group "airflow", so that one is enough."""
     metadata = running_postgres.create_database()
+    with psycopg.connect(metadata.dsn, autocommit=True) as connection:
+        # The workers of a scheduler that is killed were forked from it and keep its connection open, with any lock
+        # that it had: the next scheduler would wait for that lock for ever.
+        connection.execute(f"ALTER DATABASE {metadata.name} SET idle_in_transaction_session_timeout = '20s'")
     processes = AirflowProcesses(
         tmp_path_factory.mktemp("airflow") / "running",
         f"{metadata.user}@/{metadata.name}?host={metadata.host}&port={metadata.port}",

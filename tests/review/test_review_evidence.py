@@ -170,6 +170,7 @@ def test_any_reports_settle_exactly_the_calls_that_they_name(reports: list[list[
     assert {name for name, row in shown.items() if row["status"] == "accepted"} == expected
     assert {name for name, row in shown.items() if row["status"] == "held"} == set(_NAMES) - expected
     with ledger.transaction(read_only=True) as connection:
-        query = select(batches.c.calls, func.count(calls.c.contact_id)).outerjoin(calls)
-        assert all(said == found for said, found in connection.execute(query.group_by(batches.c.id)))
+        query = select(batches.c.calls, func.count(calls.c.contact_id))
+        query = query.outerjoin(calls, calls.c.batch_id == batches.c.id).group_by(batches.c.id)
+        assert all(said == found for said, found in connection.execute(query))
     ledger.close()
