@@ -10,7 +10,7 @@ from faults.moments import at_the_second
 from phonon.dispatch.points import Point, observe
 from trial import Trial
 
-_ONE_CHUNK = 3_000_000
+_SOME_CHUNKS = 3_000_000
 
 
 @dataclass
@@ -20,8 +20,8 @@ class SmallFilesTrial(Trial):
     point: Point = Point.BEFORE_TAKE
 
     def extract_into_small_files(self, run_id: str) -> None:
-        """Plan with room for one chunk of contacts and not for two."""
-        _limit_files(_ONE_CHUNK)
+        """Plan with room for a chunk of contacts or more, and not for all."""
+        _limit_files(_SOME_CHUNKS)
         self.extract(run_id)
 
     def trigger_without_growing(self, run_id: str) -> None:

@@ -25,7 +25,7 @@ _CHUNK = 5_000
 _CONTACTS = 20_000
 _FAST = {"bulk_per_minute": 30_000, "timeout": {"connect": 2, "read": 30}}
 # Of the ledger's files with a chunk or more planned, and too little for all.
-_SOME_CHUNKS_ON_DISK = 5_500_000
+_SOME_CHUNKS_ON_DISK = 3_500_000
 # Each point, and each endpoint at two of them at least.
 _CASES = [(point, ("bulk", "realtime")[number % 2]) for number, point in enumerate(Point)]
 
