@@ -102,10 +102,13 @@ class Suppression:
         """Take out the numbers; contacts that are suppressed are added to ``rejects``."""
         if not self._applies or not drafts:
             return list(drafts)
-        if not self._numbers and do_not_call.is_empty(connection):
+        nobody_listed = do_not_call.is_empty(connection)
+        if nobody_listed and not self._numbers:
             return list(drafts)
         numbers = list(dict.fromkeys(number for draft in drafts for number in draft.numbers))
-        forbidden = self._numbers.among(numbers) | self._listed(connection, numbers)
+        forbidden = self._numbers.among(numbers)
+        if not nobody_listed:
+            forbidden |= self._listed(connection, numbers)
         if not forbidden:
             return list(drafts)
         kept = []
@@ -120,9 +123,7 @@ class Suppression:
         return kept
 
     def _listed(self, connection: Connection, numbers: Sequence[str]) -> set[str]:
-        if do_not_call.is_empty(connection):
-            return set()
-        hashes = {self._ledger.number_hash(number): number for number in numbers}
+        hashes = {number_hash: number for number, number_hash in self._ledger.number_hashes(numbers).items()}
         return {hashes[each] for each in do_not_call.listed(connection, list(hashes))}
 
 
