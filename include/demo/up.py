@@ -25,7 +25,7 @@ def main() -> int:
         print(f"Port {taken[0]} is in use. Free it, or choose another for Airflow: make up PORT=8081")
         return 1
     world = World(PROJECT / ".airflow")
-    world.airflow_home.mkdir(parents=True, exist_ok=True)
+    world.make()
     if not world.warehouse.exists():
         today = datetime.now(UTC).astimezone(ZoneInfo("Asia/Kolkata")).date()
         seed(world.warehouse, contacts=_CONTACTS, today=today)

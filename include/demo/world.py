@@ -39,9 +39,15 @@ class World:
         """The embedded ledger, where it is when no connection says otherwise."""
         return self.airflow_home / "phonon_ledger.db"
 
+    def make(self) -> None:
+        """Make the folders. Only their owner may look inside: the warehouse and the logs are below them."""
+        for folder in (self.folder, self.airflow_home):
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o700)
+
     def clear(self) -> None:
         """Forget every call: an empty warehouse and ledger. Airflow's own database stays."""
-        self.airflow_home.mkdir(parents=True, exist_ok=True)
+        self.make()
         for file in (self.warehouse, self.ledger):
             for path in file.parent.glob(file.name + "*"):
                 path.unlink()

@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, select
@@ -17,6 +18,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from phonon.errors import LedgerError, masked
 from phonon.ledger.migration import migrate
+from phonon.ledger.private_file import keep_private
 from phonon.ledger.schema import meta
 
 _LOCK_WAIT_SECONDS = 60
@@ -38,6 +40,8 @@ class Ledger:
     """
 
     def __init__(self, url: URL, *, clock: Callable[[], float] | None = None) -> None:
+        if url.get_backend_name() == "sqlite":
+            keep_private(Path(url.database or ""))
         self._engine = _engine(url)
         self._clock = clock
         self._place = url.render_as_string(hide_password=True)
