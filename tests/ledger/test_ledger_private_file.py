@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from phonon.errors import LedgerError
 from phonon.ledger.schema import meta
 from phonon.ledger.store import Ledger
 from trial import sqlite_url
@@ -75,9 +74,3 @@ def test_a_ledger_that_is_private_is_opened_without_a_word(
     with caplog.at_level(logging.WARNING):
         Ledger(url).close()
     assert caplog.text == ""
-
-
-def test_a_folder_in_the_ledgers_place_is_named(tmp_path: Path) -> None:
-    (tmp_path / "ledger").mkdir()
-    with pytest.raises(LedgerError, match=r"The ledger's file .*/ledger cannot be made: Is a directory"):
-        Ledger(URL.create("sqlite", database=str(tmp_path / "ledger")))

@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
-
-from phonon.errors import LedgerError
 
 _log = logging.getLogger(__name__)
 
@@ -21,18 +20,9 @@ def keep_private(database: Path) -> None:
 
     A file that was open to others is closed, and the log says so. One that belongs to somebody else cannot be
     closed from here: the log says who has to.
-
-    :raises LedgerError: if there is no file and none can be made.
     """
-    try:
+    with suppress(OSError):  # what keeps the file from being made, SQLite reports when it opens it
         os.close(os.open(database, os.O_CREAT | os.O_RDWR, _PRIVATE))
-    except PermissionError:
-        pass  # SQLite says better than we could what may not be done with it.
-    except OSError as error:
-        raise LedgerError(
-            f"The ledger's file {database} cannot be made: {error.strerror}. Check its folder, and that the disk "
-            "has space and is writable."
-        ) from None
     for suffix in _BESIDE:
         _close_to_others(database.with_name(database.name + suffix))
 

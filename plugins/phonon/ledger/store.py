@@ -40,7 +40,7 @@ class Ledger:
     """
 
     def __init__(self, url: URL, *, clock: Callable[[], float] | None = None) -> None:
-        if url.get_backend_name() == "sqlite":
+        if url.get_backend_name() == "sqlite" and not url.query.get("uri"):
             keep_private(Path(url.database or ""))
         self._engine = _engine(url)
         self._clock = clock
