@@ -57,6 +57,9 @@ class DagWorld:
 
     folder: Path
     phonon: Handle
+    begin: datetime
+    """Its example data are of this moment's day, and so are its runs, however late they are made."""
+    _runs: int = 0
 
     @property
     def warehouse(self) -> Path:
@@ -77,7 +80,12 @@ class DagWorld:
         """
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv(_BUNDLES, _bundles(_FILES.get(dag_id, "campaigns"), _alone(dag_id)))
-            return run(dag_named(dag_id), at=at, conf=conf)
+            return run(dag_named(dag_id), at=at or self.next_moment(), conf=conf)
+
+    def next_moment(self) -> datetime:
+        """What to date the next run by: another moment for each, all within the minute of the beginning."""
+        self._runs += 1
+        return self.begin.replace(second=0, microsecond=self._runs)
 
     def results(self, campaign: str) -> list[dict[str, Any]]:
         with duckdb.connect(str(self.warehouse), read_only=True) as connection:

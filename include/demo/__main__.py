@@ -6,10 +6,9 @@ import sys
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from demo.books import Books, disagreements, read_books
-from demo.seed import seed
+from demo.seed import seed, today_at
 from demo.world import PROJECT, World, accepted_by, summary_of
 
 _CONTACTS = 10_000
@@ -23,7 +22,7 @@ def main() -> int:
     world.clear()
     now = datetime.now(UTC)
     print(f"Filling an embedded warehouse with {_CONTACTS:,} messy contacts ...", flush=True)
-    seed(world.warehouse, contacts=_CONTACTS, today=now.astimezone(ZoneInfo("Asia/Kolkata")).date())
+    seed(world.warehouse, contacts=_CONTACTS, today=today_at(now))
     with world.phonon() as phonon_url:
         environment = world.environment(phonon_url)
         print("Preparing Airflow ...", flush=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import duckdb
 import pandas as pd
@@ -18,10 +19,16 @@ _BAD_NUMBERS = ("12345", "not given", "022 0000 0000", "+1 415 555 0100", "99999
 _WRITINGS = ("{}", "+91 {}", "0{}", "91{}", "+91-{}", "(+91) {}", " {} ", "{}.0")
 
 
+def today_at(moment: datetime) -> date:
+    """The day that the example campaigns take for today at a moment: India's, wherever the machine is."""
+    return moment.astimezone(ZoneInfo("Asia/Kolkata")).date()
+
+
 def seed(path: Path, *, contacts: int, today: date, random_seed: int = 7) -> None:
     """Fill a DuckDB file with the tables that the example campaigns read.
 
-    ``contacts`` policies run out a week after ``today``, a hundredth of that on each other day around it.
+    ``contacts`` policies run out a week after ``today``, a hundredth of that on each other day around it. A run
+    finds them if ``today`` is its own day: ``today_at`` the moment that it is dated by.
     """
     draw = random.Random(random_seed)  # noqa: S311 - the same contacts every time, no secrets
     tables = {

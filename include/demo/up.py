@@ -7,9 +7,8 @@ import signal
 import sys
 from datetime import UTC, datetime
 from types import FrameType
-from zoneinfo import ZoneInfo
 
-from demo.seed import seed
+from demo.seed import seed, today_at
 from demo.server import airflow_server, is_free, server_environment
 from demo.world import PROJECT, World
 
@@ -27,8 +26,7 @@ def main() -> int:
     world = World(PROJECT / ".airflow")
     world.make()
     if not world.warehouse.exists():
-        today = datetime.now(UTC).astimezone(ZoneInfo("Asia/Kolkata")).date()
-        seed(world.warehouse, contacts=_CONTACTS, today=today)
+        seed(world.warehouse, contacts=_CONTACTS, today=today_at(datetime.now(UTC)))
     signal.signal(signal.SIGTERM, _interrupt)
     with world.phonon("--port", str(_PHONON_PORT)) as phonon_url:
         environment = world.environment(phonon_url) | server_environment(port)

@@ -206,7 +206,7 @@ def test_what_cannot_be_tried_is_one_message_and_status_1(world: World) -> None:
     assert "Create it, or set PHONON_CAMPAIGNS" in missing.output
 
 
-def test_a_preview_is_what_a_run_would_send_but_for_the_stars(world: World) -> None:
+def test_a_preview_is_what_a_run_would_send_but_for_the_stars(any_hour: datetime, world: World) -> None:
     # Of another day than today's, so that 11:30 is never past: the start-times would be those of the clock.
     other_day = (datetime.now(ZoneInfo("Asia/Kolkata")) + timedelta(days=3)).strftime("%a").lower()
     keys = {"window": {"days": [other_day]}}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 
@@ -28,6 +30,14 @@ def test_an_example_campaign_runs_and_its_books_agree(
     assert len(results) == rows
     assert {row["endpoint"] for row in results if row["status"] == "accepted"} == {endpoint}
     assert dag_world.statuses(campaign)["accepted"] > rows * 0.8
+
+
+def test_the_reminder_finds_its_contacts_at_any_hour(any_hour: datetime, dag_world: DagWorld) -> None:
+    """Each machine's and each clock's day is another; all of the demo is of India's."""
+    assert dag_world.run("renewal_reminder").state == "success"
+
+    assert len(dag_world.results("renewal_reminder")) == 300
+    dag_world.assert_books_agree("renewal_reminder")
 
 
 def test_hindi_values_and_alternates_arrive_unescaped(dag_world: DagWorld) -> None:

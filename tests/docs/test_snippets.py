@@ -24,7 +24,7 @@ from click import ClickException
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from demo.seed import seed
+from demo.seed import seed, today_at
 from docs.snippets import PAGES, PROJECT, Snippet, all_of, snippets
 from phonon.campaign.loading import load_campaign
 from phonon.campaign.model import Campaign
@@ -198,7 +198,7 @@ def test_a_command_that_is_wrong_is_found(command: str) -> None:
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The demo's warehouse with the results tables, in which the SQL of the pages runs."""
     path = tmp_path_factory.mktemp("docs") / "warehouse.duckdb"
-    seed(path, contacts=100, today=datetime.now(UTC).date())
+    seed(path, contacts=100, today=today_at(datetime.now(UTC)))
     with duckdb.connect(str(path)) as connection:
         for table in (tables.results_table("phonon_call_results"), tables.runs_table("phonon_call_results")):
             connection.execute(DUCKDB.create(table))
