@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,16 +16,17 @@ from airflow.sdk import (
     PartitionedAssetTimetable,
     get_parsing_context,
 )
-from airflow.sdk.exceptions import AirflowFailException
 
 from phonon.campaign.approval import Approval
 from phonon.campaign.backfill import Backfill, BackfillMode
 from phonon.campaign.loading import BrokenCampaign, find_campaign, find_campaigns
 from phonon.campaign.model import Campaign
+from phonon.campaign.remains import remains_of_campaign
 from phonon.campaign.schedule import AssetSchedule, NewRowsSchedule
 from phonon.contacts.writing import PLAIN_INTEGERS, PLAIN_WRITING
 from phonon.duration import duration_words
 from phonon.errors import ConfigurationError
+from phonon.invalid_dag import invalid_dag
 from phonon.operators.new_rows import new_rows_asset
 from phonon.operators.steps import (
     ACCEPTED,
@@ -81,11 +81,12 @@ def campaign_dags(folder: Path, *, include: Path) -> dict[str, DAG]:
 
 def _dag_of(found: Campaign | BrokenCampaign) -> DAG:
     if isinstance(found, BrokenCampaign):
-        return _invalid_dag(found.name, f"The campaign file {found.path.name} is invalid.", found.error)
+        return invalid_dag(found, f"The campaign file {found.path.name} is invalid.")
     try:
         return campaign_dag(found)
     except ConfigurationError as error:
-        return _invalid_dag(found.name, f"Airflow refuses the campaign {found.name}.", str(error))
+        broken = BrokenCampaign(found.name, Path(), str(error), remains_of_campaign(found))
+        return invalid_dag(broken, f"Airflow refuses the campaign {found.name}.")
 
 
 def campaign_dag(campaign: Campaign) -> DAG:
@@ -226,27 +227,3 @@ def _backfills(backfill: Backfill) -> str:
     if backfill.mode is BackfillMode.DRY_RUN:
         return "plan, send nothing"
     return f"call, if the interval ended at most {duration_words(backfill.max_age)} ago"
-
-
-class InvalidCampaignOperator(BaseOperator):
-    """Fails with what is wrong with a campaign file."""
-
-    def __init__(self, *, error: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.error = error
-
-    def execute(self, context: Mapping[str, Any]) -> None:  # noqa: ARG002 - Airflow's signature
-        """Fail."""
-        raise AirflowFailException(self.error)
-
-
-def _invalid_dag(name: str, description: str, error: str) -> DAG:
-    with DAG(
-        name,
-        description=description,
-        doc_md=f"{description}\n\n```\n{error}\n```\n",
-        schedule=None,
-        tags=["phonon", "invalid"],
-    ) as dag:
-        InvalidCampaignOperator(task_id="invalid_campaign", error=error)
-    return dag

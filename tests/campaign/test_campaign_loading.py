@@ -16,6 +16,7 @@ from phonon.campaign.model import Campaign
 from phonon.campaign.parts import Limits, OnUnknown, PerNumber, UnknownPolicy
 from phonon.campaign.problems import CampaignError
 from phonon.campaign.purposes import INDIA, Purpose
+from phonon.campaign.remains import Remains
 from phonon.campaign.start import StartNow
 from phonon.errors import ConfigurationError
 
@@ -173,7 +174,7 @@ def test_a_broken_file_does_not_take_the_others_down(include: Path) -> None:
     assert isinstance(second, Campaign)
     with pytest.raises(CampaignError) as told:
         load_campaign(broken_path, include=include)
-    assert broken == BrokenCampaign("b", broken_path, str(told.value))
+    assert broken == BrokenCampaign("b_invalid", broken_path, str(told.value), Remains())
 
 
 def test_a_file_that_cannot_be_read_is_a_broken_campaign(include: Path) -> None:
@@ -189,7 +190,7 @@ def test_the_second_of_two_files_with_one_name_is_broken_and_names_the_first(inc
     first, second = find_campaigns(include / "campaigns", include=include)
     assert isinstance(first, Campaign)
     assert isinstance(second, BrokenCampaign)
-    assert second.name == "b"
+    assert second.name == "b_invalid"
     assert "line 1, column 7: name" in second.error
     assert "a.yaml has the name 'twice' already" in second.error
 
@@ -197,17 +198,17 @@ def test_the_second_of_two_files_with_one_name_is_broken_and_names_the_first(inc
 @pytest.mark.parametrize(
     ("file", "name"),
     [
-        ("plain.yaml", "plain"),
-        ("with space.yaml", "with_space"),
-        ("1st.yaml", "campaign_1st"),
-        ("a..b.yaml", "a.b"),
-        ("नमस्ते.yaml", "campaign_" + "_" * len("नमस्ते")),
-        ("a" * 120 + ".yaml", "a" * 100),
-        ("taken.yaml", "taken_invalid"),
+        ("plain.yaml", "plain_invalid"),
+        ("with space.yaml", "with_space_invalid"),
+        ("1st.yaml", "campaign_1st_invalid"),
+        ("a..b.yaml", "a.b_invalid"),
+        ("नमस्ते.yaml", "campaign_" + "_" * len("नमस्ते") + "_invalid"),
+        ("a" * 120 + ".yaml", "a" * 92 + "_invalid"),
+        ("taken.yaml", "taken_invalid_2"),
     ],
 )
 def test_a_broken_campaign_has_a_dag_id_made_from_its_file(include: Path, file: str, name: str) -> None:
-    write(include, SHORT.format(name="taken"), "zz_good.yaml")
+    write(include, SHORT.format(name="taken_invalid"), "zz_good.yaml")
     write(include, "broken", file)
     found = find_campaigns(include / "campaigns", include=include)
     assert [each.name for each in found if isinstance(each, BrokenCampaign)] == [name]
@@ -217,7 +218,7 @@ def test_broken_campaigns_have_names_of_their_own(include: Path) -> None:
     for file in ("a b.yaml", "a_b.yaml", "a_b.yml"):
         write(include, "broken", file)
     found = find_campaigns(include / "campaigns", include=include)
-    assert [each.name for each in found] == ["a_b", "a_b_invalid", "a_b_invalid_2"]
+    assert [each.name for each in found] == ["a_b_invalid", "a_b_invalid_2", "a_b_invalid_3"]
 
 
 @given(content=st.one_of(st.binary(max_size=200), st.text(max_size=200).map(str.encode)))

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from airflow.models.xcom import XComModel
+from airflow.sdk import CronTriggerTimetable
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
@@ -125,13 +126,28 @@ def test_the_push_emits_the_results_asset(dag_world: DagWorld) -> None:
     assert outlet.uri == "phonon://bulk_campaign/results"
 
 
-def test_a_broken_file_is_a_dag_of_its_own_that_fails_with_the_error(dag_world: DagWorld, campaigns: Path) -> None:
-    (campaigns / "broken.yaml").write_text(_CAMPAIGN.format(name="broken", endpoint="bulkk"))
+def test_a_broken_file_is_a_dag_of_its_own_that_fails_with_the_error(
+    dag_world: DagWorld, campaigns: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    text = _CAMPAIGN.format(name="broken", endpoint="bulkk")
+    (campaigns / "file.yaml").write_text(f"schedule: '0 9 * * MON-SAT'\n{text}")
     dag = dag_named("broken")
-    assert "invalid" in dag.tags
-    assert "endpoint" in dag.doc_md
+    assert dag.tags == {"phonon", "invalid"}
+    assert dag.timetable == CronTriggerTimetable("0 9 * * MON-SAT", timezone="Asia/Kolkata")
+    assert dag.is_paused_upon_creation is None
+    said = "Expected one of bulk, realtime; found 'bulkk'."
+    assert f"\n    {said}" in dag.doc_md, "a line of its own"
     assert dag_world.run("broken").state == "failed"
+    assert re.search(rf"\[error +\] {said}", capfd.readouterr().out), "a line of its own"
     assert dag_world.run("bulk_campaign").state == "success"
+
+
+def test_a_file_without_a_readable_name_is_a_dag_that_nobody_has_to_unpause(campaigns: Path) -> None:
+    (campaigns / "october.yaml").write_text("purpose: servise\n")
+    dag = dag_named("october_invalid")
+    assert "invalid" in dag.tags
+    assert dag.timetable == CronTriggerTimetable("0 * * * *", timezone="Asia/Kolkata")
+    assert dag.is_paused_upon_creation is False
 
 
 @pytest.mark.usefixtures("campaigns")

@@ -36,6 +36,10 @@ class AirflowClient:
         assert not errors, errors
         return any(dag["dag_id"] == dag_id for dag in self._ask("GET", "dags?limit=100")["dags"])
 
+    def pause(self, dag_id: str) -> None:
+        """Have the scheduler start no more runs of a Dag."""
+        self._ask("PATCH", f"dags/{quote(dag_id)}", {"is_paused": True})
+
     def trigger(self, dag_id: str, logical_date: datetime | None = None) -> str:
         """Start a run, by default of this moment; gives its id."""
         date = (logical_date or datetime.now(UTC)).isoformat()

@@ -15,6 +15,7 @@ from phonon.campaign.document import Document
 from phonon.campaign.explain import explain
 from phonon.campaign.model import Campaign
 from phonon.campaign.problems import CampaignError, did_you_mean
+from phonon.campaign.remains import Remains, remains_of
 from phonon.campaign.shapes import is_sql_path
 from phonon.campaign.template_names import never_there
 from phonon.errors import ConfigurationError
@@ -28,11 +29,14 @@ class BrokenCampaign:
     """A file that should be a campaign and is not, with what to tell its author."""
 
     name: str
-    """A Dag id made from the file's name, that no campaign of the folder has."""
+    """Its Dag id: the campaign's name, or one made of the file's where that cannot be read or another has it."""
 
     path: Path
     error: str
     """The text of the :class:`CampaignError`."""
+
+    remains: Remains
+    """What can be read of it all the same."""
 
 
 def load_campaign(path: Path, *, include: Path) -> Campaign:
@@ -151,7 +155,7 @@ def _campaign_of(document: Document, include: Path) -> Campaign:
             except ConfigurationError as error:
                 problems.append(document.problem((key,), str(error)))
     try:
-        campaign = Campaign.model_validate(document.values)
+        campaign = Campaign.model_validate(_without_extensions(document.values))
     except ValidationError as error:
         problems += explain(error, document)
     if problems or campaign is None:
@@ -165,6 +169,11 @@ def _campaign_of(document: Document, include: Path) -> Campaign:
     if problems:
         raise CampaignError(document.path, problems)
     return campaign
+
+
+def _without_extensions(values: Mapping[str, object]) -> dict[str, object]:
+    """The keys that mean something: ``x-...`` at the top of a file is where its author keeps anchors."""
+    return {key: value for key, value in values.items() if not key.startswith("x-")}
 
 
 def _query_folders(path: Path, include: Path) -> list[Path]:
@@ -194,12 +203,24 @@ def _check_name_is_new(campaign: Campaign, document: Document, owners: dict[str,
 
 
 def _broken(path: Path, error: str, taken: set[str]) -> BrokenCampaign:
-    """Return the broken campaign under a name of its own, and put that among those ``taken``."""
+    """Return the broken campaign under a name of its own, and put that among those ``taken``.
+
+    Only a campaign's own name can be that of a sound campaign later: a Dag that was made to fail without anybody
+    unpausing it must not begin to call when its file is right again.
+    """
+    remains = remains_of(path)
+    name = remains.name
+    if name is None or name in taken:
+        name = _made_from_file(path, taken)
+    taken.add(name)
+    return BrokenCampaign(name, path, error, remains)
+
+
+def _made_from_file(path: Path, taken: set[str]) -> str:
     stem = re.sub(r"\.{2,}", ".", re.sub(r"[^A-Za-z0-9_.\-]", "_", path.stem))
     stem = stem if stem[0].isalpha() else f"campaign_{stem}"
-    name, count = stem[:_LONGEST_NAME], 1
-    while name in taken:
+    name, count = "", 1
+    while not name or name in taken:
         suffix = "_invalid" if count == 1 else f"_invalid_{count}"
         name, count = stem[: _LONGEST_NAME - len(suffix)] + suffix, count + 1
-    taken.add(name)
-    return BrokenCampaign(name, path, error)
+    return name

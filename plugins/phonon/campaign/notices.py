@@ -76,6 +76,13 @@ class Told:
         )
 
 
+def invalid_notice(campaign: str, interval_key: str, run_id: str, *, text: str) -> Notice:
+    """A campaign's file is broken, and its run fails instead of calling. ``text``: what is wrong, in sentences."""
+    head = f"Campaign {campaign}, interval {interval_key}, run {run_id}"
+    subject = f"[{campaign}] stopped: the campaign file is invalid, nobody is called"
+    return Notice(Event.FIX_CONFIGURATION, campaign, interval_key, run_id, subject, f"{head}\n{text}", {}, {})
+
+
 def held_notice(told: Told, summary: Mapping[str, Any]) -> Notice:
     """Batches are held. ``summary``: what ``trigger_calls`` gave."""
     held = summary["held"]

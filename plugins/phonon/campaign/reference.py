@@ -26,7 +26,8 @@ Every key of a campaign file. This page is made from the code; do not edit it, b
 `python -m phonon.campaign.reference docs/campaign-file.md`.
 
 A campaign is one YAML file in `include/campaigns/`, or in the folder that `PHONON_CAMPAIGNS` names. A key that is
-not here is an error that names the nearest one. `phonon campaigns check FILE` says everything that is wrong with a
+not here is an error that names the nearest one, except that keys beginning with `x-` at the top of the file hold
+YAML anchors and mean nothing else. `phonon campaigns check FILE` says everything that is wrong with a
 file; editors complete keys and values from `include/campaigns/schema.json`.
 
 The least there is:

@@ -38,7 +38,8 @@ def campaign_schema() -> dict[str, Any]:
             # The docstring of an enum is for programmers; the key that has it tells the rest.
             del definition["description"]
     head = {"$schema": GenerateJsonSchema.schema_dialect}
-    return head | schema | {"title": "A Phonon campaign"}
+    # As in Compose files: keys that only hold anchors for the others.
+    return head | schema | {"title": "A Phonon campaign", "patternProperties": {"^x-": {}}}
 
 
 def schema_text() -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from logging import Logger
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
@@ -28,7 +28,15 @@ def told_of(campaign: Campaign, run: Run) -> Told:
     return Told(campaign, run.run_id, run.interval_key, dry_run=run.dry_run)
 
 
-def announce(campaign: Campaign, context: Mapping[str, Any], notice: Notice, log: Logger) -> None:
+class Notifying(Protocol):
+    """What names the people to tell: a campaign, or what could be read of one."""
+
+    @property
+    def notify(self) -> tuple[Notification, ...]:
+        """The notifiers, each with its events."""
+
+
+def announce(campaign: Notifying, context: Mapping[str, Any], notice: Notice, log: Logger) -> None:
     """Tell everybody whom a campaign names for the notice's event. What fails is a warning in the log.
 
     :param context: the task's, for the templates in the notifiers' arguments.
