@@ -1,4 +1,4 @@
-"""The hours at which what looks at the clock goes wrong, if anywhere: tests that ask for ``any_hour`` run at each."""
+"""The hours at which what looks at the clock goes wrong, if anywhere: tests with ``any_hour`` run at each."""
 
 from __future__ import annotations
 
