@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from dag_world import dag_of_file, states
 from operators.desk import KEYS, PEOPLE, START, Desk, leaked
 from phonon.dag_factory import campaign_dags
+from simulator import Fault, Kind
 
 pytestmark = pytest.mark.usefixtures("airflow_db")
 
@@ -59,3 +63,57 @@ def test_a_suppress_query_is_rendered_and_keeps_its_numbers_from_being_called(de
     assert run_dag(desk, name="airflow_suppress", suppress=suppress) == "success"
     assert desk.statuses() == {"accepted": PEOPLE - 1, "suppressed": 1}
     assert "0001" not in desk.accepted()
+
+
+_OWN_DAG = """
+from airflow.sdk import DAG, task
+from phonon.operators.outbound import PhononOutboundOperator
+
+@task.branch(trigger_rule="all_done")
+def choose(summary=None, ti=None):
+    report = ti.xcom_pull(task_ids="calls")
+    return "top_up" if "212" in report["by_code"] else "other"
+
+@task
+def top_up(): ...
+
+@task
+def other(): ...
+
+with DAG("own", schedule=None, params={params}) as dag:
+    calls = PhononOutboundOperator(task_id="calls", **{keys})
+    calls >> choose() >> [top_up(), other()]
+"""
+
+
+def own_dag(desk: Desk, *, params: object = None, **keys: object) -> Any:
+    text = _OWN_DAG.replace("{params}", repr(params or {})).replace("{keys}", repr({**KEYS, "name": None, **keys}))
+    return dag_of_file(desk.folder, text, desk.environment)
+
+
+def test_a_dag_of_ones_own_branches_on_the_report_of_a_task_that_failed(desk: Desk) -> None:
+    desk.phonon.inject(Fault(Kind.CODE, code=212))
+    run = own_dag(desk).test(logical_date=START)
+    assert states(run) == {"calls": "failed", "choose": "success", "top_up": "success", "other": "skipped"}
+    [calls] = [ti for ti in run.get_task_instances() if ti.task_id == "calls"]
+    report = calls.xcom_pull(task_ids="calls")
+    assert (report["stop"], report["by_status"], report["by_code"]) == (
+        "top_up",
+        {"pending": PEOPLE},
+        {"212": PEOPLE},
+    )
+    assert f"{PEOPLE} calls are pending" in report["message"]
+
+
+def test_the_parameters_of_ones_own_dag_count_for_the_calls(desk: Desk) -> None:
+    dag = own_dag(desk, params={"dry_run": False, "limit": None})
+    assert (
+        str(dag.test(logical_date=START, run_conf={"dry_run": True}).get_task_instance("calls").state) == "success"
+    )
+    assert desk.phonon.summary()["requests"] == 0
+    later = START + timedelta(days=1)
+    assert (
+        str(dag.test(logical_date=later, run_conf={"dry_run": False, "limit": 2}).get_task_instance("calls").state)
+        == "success"
+    )
+    assert len(desk.accepted()) == 2

@@ -73,5 +73,7 @@ def test_an_unreachable_phonon_is_said_in_plain_words_and_nothing_is_sent(desk: 
     assert [part for part in parts if part not in str(told.value)] == []
     assert desk.phonon.summary()["requests"] == 0
     assert desk.statuses() == {"pending": PEOPLE}
+    report = desk.xcoms["return_value"]
+    assert (report["by_status"], report["stop"], report["message"]) == ({"pending": PEOPLE}, None, str(told.value))
     desk.mend()
     desk.assert_everybody_is_called_once()

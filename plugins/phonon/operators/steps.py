@@ -55,8 +55,13 @@ class CampaignOperator(BaseOperator):  # type: ignore[misc] # Airflow's classes 
 
     def __init__(self, *, campaign: Campaign, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.campaign = campaign
+        self._campaign = campaign
         self._ending = Ending()
+
+    @property
+    def campaign(self) -> Campaign:
+        """The campaign that this is a step of."""
+        return self._campaign
 
     def on_kill(self) -> None:
         """Stop sending. Airflow calls this on SIGTERM, in the middle of ``execute``, and lets that go on."""
@@ -342,6 +347,23 @@ def finished_of(campaign: Campaign, run: Run, pushed: Pushed, summary: Mapping[s
         summary=summary,
         failed=f"It was {pushed.rejection}. Nothing was sent." if pushed.rejection else failed,
     )
+
+
+def failed_report(campaign: str, run: Run, message: str, totals: Totals | None) -> dict[str, Any]:
+    """What later tasks find of a run that failed: the keys of a summary, with what is known.
+
+    :param totals: None if not even they could be read.
+    """
+    return {
+        "campaign": campaign,
+        "interval_key": run.interval_key,
+        "by_status": {} if totals is None else {key: count for key, count in counts_of(totals).items() if count},
+        "by_code": {} if totals is None else {str(code): count for code, count in totals.by_code.items()},
+        "stop": None,
+        "message": message,
+        "dry_run": run.dry_run_reason if run.dry_run else None,
+        "held": [],
+    }
 
 
 def _summary(campaign: str, run: Run, sent: Sent, message: str) -> dict[str, Any]:
