@@ -7,6 +7,7 @@ contacts, places the calls and writes the results; run again after a crash it ca
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from airflow.sdk import dag, task
@@ -35,9 +36,9 @@ def example_outbound_operator() -> None:
     )
 
     @task
-    def count(summary: dict[str, dict[str, int]]) -> int:
+    def count(summary: Any) -> int:
         """Calls that Phonon accepted."""
-        return summary["by_status"].get("accepted", 0)
+        return int(summary["by_status"].get("accepted", 0))
 
     count(welcome.output)
 

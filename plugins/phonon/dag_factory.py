@@ -17,6 +17,7 @@ from airflow.sdk import (
     get_parsing_context,
 )
 
+from phonon.api.codes import ACCOUNT_CODES, CONFIGURATION_CODES, Means, codes_of, listed
 from phonon.campaign.approval import Approval
 from phonon.campaign.backfill import Backfill, BackfillMode
 from phonon.campaign.loading import BrokenCampaign, find_campaign, find_campaigns
@@ -124,13 +125,13 @@ def _add_tasks(campaign: Campaign) -> None:
         ACCEPTED: (ReviewOperator(task_id=ACCEPTED, campaign=campaign), "200, 202 Accepted, 201 after silence"),
         REVIEW_REFUSED: (
             ReviewOperator(task_id=REVIEW_REFUSED, campaign=campaign),
-            "205, 210, 400, 402; 206, 208, 500 repeated",
+            f"{listed(codes_of(Means.BAD_CALL))}; {listed(codes_of(Means.FAILED, Means.PASSING))} repeated",
         ),
         REVIEW_HELD: (ReviewOperator(task_id=REVIEW_HELD, campaign=campaign), "no clear answer, 209, 201"),
-        TOP_UP: (StopOperator(task_id=TOP_UP, campaign=campaign), "211, 212"),
+        TOP_UP: (StopOperator(task_id=TOP_UP, campaign=campaign), listed(ACCOUNT_CODES)),
         FIX_CONFIGURATION: (
             StopOperator(task_id=FIX_CONFIGURATION, campaign=campaign),
-            "202, 203, 204, 207, 213, 301, 302, 304, 401, 403",
+            f"{listed(CONFIGURATION_CODES)}, 403",
         ),
     }
     for task, label in branches.values():

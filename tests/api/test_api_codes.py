@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from phonon.api.codes import ACCOUNT_CODES, CONFIGURATION_CODES, CURE, DATA_CODES, Code
+from phonon.api.answer import Answer
+from phonon.api.codes import ACCOUNT_CODES, CONFIGURATION_CODES, CURE, Code, Means, codes_of, listed
 from phonon.api.endpoints import MAX_BYTES, MAX_CALLS, Endpoint
+from phonon.api.verdict import Kind, Past, classify
 
 
 @pytest.mark.parametrize("code", sorted(ACCOUNT_CODES | CONFIGURATION_CODES))
@@ -17,9 +19,18 @@ def test_no_other_code_has_a_cure() -> None:
     assert set(CURE) == ACCOUNT_CODES | CONFIGURATION_CODES
 
 
-def test_a_code_is_of_one_kind_only() -> None:
-    assert not ACCOUNT_CODES & CONFIGURATION_CODES
-    assert not DATA_CODES & (ACCOUNT_CODES | CONFIGURATION_CODES)
+def test_every_code_has_one_meaning_and_labels_are_made_from_it() -> None:
+    assert sorted(code for meaning in Means for code in codes_of(meaning)) == sorted(Code)
+    assert all(codes_of(meaning) for meaning in Means)
+    assert listed(ACCOUNT_CODES) == "211, 212"
+    assert listed(CONFIGURATION_CODES) == "202, 203, 204, 207, 213, 301, 302, 304, 401"
+
+
+@pytest.mark.parametrize("endpoint", Endpoint)
+@pytest.mark.parametrize("code", Code)
+def test_every_code_leads_somewhere_on_both_endpoints(code: Code, endpoint: Endpoint) -> None:
+    answer = Answer(200, code, "", None, None)
+    assert classify(endpoint, Past.FIRST, answer).kind in Kind
 
 
 @pytest.mark.parametrize(
@@ -27,7 +38,7 @@ def test_a_code_is_of_one_kind_only() -> None:
     [
         ("SUCCESS", 200),
         ("CHECKSUM_REPEATED", 201),
-        ("INVALID_SECURITY_ID", 202),
+        ("ACCEPTED_OR_INVALID_SECURITY_ID", 202),
         ("INVALID_API_VERSION", 203),
         ("INVALID_GATEWAY_ID", 204),
         ("INVALID_CONTACT_NUMBER", 205),

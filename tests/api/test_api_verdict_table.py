@@ -14,7 +14,7 @@ from phonon.api.verdict import Kind, Past, Verdict, classify
 
 BULK, REALTIME = Endpoint.BULK, Endpoint.REALTIME
 NOTHING_ACCEPTED = (Past.FIRST, Past.REFUSED)
-PERHAPS_ACCEPTED = (Past.DOUBTFUL, Past.UNANSWERED, Past.MIXED)
+PERHAPS_ACCEPTED = (Past.ACCEPTED, Past.DOUBTFUL, Past.UNANSWERED, Past.MIXED)
 REQUEST_ID = "6f1c2d9e-0000-4000-8000-000000000001"
 
 # code, message, on bulk, on real time: for a batch of which certainly nothing was accepted earlier
@@ -296,3 +296,20 @@ def test_the_reason_for_holding_instead_of_splitting_names_both() -> None:
     assert reason == (
         "HTTP 200 code 205 Invalid Contact Number; an earlier send of the batch may have been accepted"
     )
+
+
+@pytest.mark.parametrize(
+    ("past", "then"),
+    [
+        (Past.FIRST, Past.ACCEPTED),
+        (Past.REFUSED, Past.ACCEPTED),
+        (Past.DOUBTFUL, Past.DOUBTFUL),
+        (Past.UNANSWERED, Past.UNANSWERED),
+        (Past.MIXED, Past.MIXED),
+    ],
+)
+@pytest.mark.parametrize(("endpoint", "code"), [(BULK, 200), (BULK, 202), (REALTIME, 200), (REALTIME, 209)])
+def test_a_success_is_called_accepted_and_clears_up_no_earlier_doubt(
+    endpoint: Endpoint, code: int, past: Past, then: Past
+) -> None:
+    assert verdict(endpoint, past, 200, content(code, "Accepted", **{"request-id": "r"})).past is then

@@ -25,14 +25,16 @@ _SILENT = NoAnswer("reset")
 
 def _answer(code: Code | None, *, listed: list[str] | None = None, status: int = 200) -> Answer:
     uuids = None if listed is None else dict.fromkeys(listed, "uuid")
-    message = {Code.INVALID_SECURITY_ID: "Accepted"}.get(code, "said") if code else "HTML instead of JSON"
+    message = (
+        {Code.ACCEPTED_OR_INVALID_SECURITY_ID: "Accepted"}.get(code, "said") if code else "HTML instead of JSON"
+    )
     return Answer(status, code, message, "request", uuids)
 
 
 _TABLE: list[tuple[Endpoint, Exchange, Past, int, str]] = [
     (_REALTIME, _answer(Code.SUCCESS, listed=_NAMES), Past.FIRST, 0, "accepted"),
     (_REALTIME, _answer(Code.SUCCESS), Past.FIRST, 0, "accepted"),
-    (_BULK, _answer(Code.INVALID_SECURITY_ID), Past.FIRST, 0, "accepted"),
+    (_BULK, _answer(Code.ACCEPTED_OR_INVALID_SECURITY_ID), Past.FIRST, 0, "accepted"),
     (_REALTIME, _answer(Code.CHECKSUM_REPEATED), Past.UNANSWERED, 1, "accepted_earlier"),
     (_REALTIME, _answer(Code.CHECKSUM_REPEATED), Past.FIRST, 0, "held"),
     (_REALTIME, _answer(Code.CHECKSUM_REPEATED), Past.DOUBTFUL, 1, "held"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -10,11 +11,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from airflow.sdk.serde import deserialize, serialize
+from structlog.testing import capture_logs
 
 from phonon.api.codes import Code
 from phonon.api.endpoints import MAX_CALLS
 from phonon.api.request import thaw
-from phonon.api.verdict import Kind
+from phonon.api.verdict import Kind, Past
 from phonon.errors import ConfigurationError, UnreachableError
 from phonon.hooks.one_off_calls import frozen_calls
 from phonon.hooks.phonon import OutboundCall, PhononHook
@@ -71,6 +74,43 @@ def test_without_a_readable_answer_the_outcome_is_unknown_and_nothing_is_repeate
     assert result.verdict.kind is Kind.UNKNOWN
     assert len(phonon.accepted()) == 1
     assert phonon.summary()["requests"] == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "endpoint", "said"),
+    [
+        (None, "realtime", "Phonon accepted 2 calls."),
+        (None, "bulk", "Phonon accepted 2 calls."),
+        (Fault(Wrong.RESET, when=When.AFTER), "realtime", "2 calls may have been placed.\nNobody knows"),
+        (Fault(Wrong.CODE, code=500), "realtime", "2 calls may have been placed.\nNobody knows"),
+        (Fault(Wrong.CODE, code=201), "realtime", "2 calls may have been placed.\nNobody knows"),
+        (Fault(Wrong.CODE, code=212), "realtime", "did not take 2 calls: HTTP 200 code 212 Insufficient Balance"),
+        (Fault(Wrong.CODE, code=212), "bulk", "Before you call again: top up the balance"),
+        (Fault(Wrong.CODE, code=205), "realtime", "did not take 2 calls: HTTP 200 code 205"),
+    ],
+)
+def test_a_result_says_whether_the_calls_were_placed_and_goes_through_xcom(
+    hook_of: HookOf, phonon: Handle, fault: Fault | None, endpoint: str, said: str
+) -> None:
+    if fault is not None:
+        phonon.inject(fault)
+    with capture_logs() as logged:
+        result = hook_of().create_calls(flow_id=FLOW, calls=calls(2), endpoint=endpoint)
+    assert said in result.said
+    assert result.is_accepted == (fault is None)
+    assert result.is_unknown == ("may have been placed" in said)
+    assert len(result.said.partition("\n")[0]) < 120
+    through = deserialize(json.loads(json.dumps(serialize(result))))
+    assert type(through) is dict
+    assert through == dict(result)
+    assert through["client_identifiers"] == ["call-0", "call-1"]
+    assert through["request_id"] == result.request_id
+    assert [line["event"] for line in logged] == [
+        f"Sending 2 calls to {endpoint}: call-0, call-1",
+        f"{result.said} (call-0, call-1; request-id {result.request_id or 'not given'})",
+    ]
+    assert "INVALID" not in repr(result)
+    assert (result.verdict.past is Past.ACCEPTED) == result.is_accepted
 
 
 def test_a_redirect_is_not_followed(hook_of: HookOf, phonon: Handle) -> None:

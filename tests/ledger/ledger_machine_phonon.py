@@ -90,7 +90,7 @@ class ModelPhonon:
 
     def _yes(self, batch: Batch, names: list[str]) -> Answer:
         if batch.endpoint is Endpoint.BULK:
-            return Answer(202, Code.INVALID_SECURITY_ID, "Accepted", "r", None)
+            return Answer(202, Code.ACCEPTED_OR_INVALID_SECURITY_ID, "Accepted", "r", None)
         return Answer(200, Code.SUCCESS, "Success", "r", dict.fromkeys(names, "u"))
 
     def highest_in_any_minute(self, endpoint: Endpoint) -> int:

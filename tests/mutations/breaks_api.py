@@ -75,7 +75,7 @@ API = (
     Mutation(
         "refusal-makes-forget-a-doubt",
         "api/verdict.py",
-        "return Past.REFUSED if whole and self is not Past.DOUBTFUL else Past.DOUBTFUL",
+        "return Past.REFUSED if whole and not self.may_be_accepted else Past.DOUBTFUL",
         "return Past.REFUSED if whole else Past.DOUBTFUL",
         (_RULES,),
     ),

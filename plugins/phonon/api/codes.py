@@ -2,68 +2,85 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
+from collections.abc import Iterable
+from enum import Enum, IntEnum
+from typing import Self
+
+
+class Means(Enum):
+    """What a code says of the request that it answers, whichever endpoint it came from."""
+
+    ACCEPTED = "all calls are accepted"
+    PARTIAL = "the listed calls are accepted"
+    REPEATED = "these bytes were received before"
+    BAD_CALL = "some call is bad, and the answer does not say which"
+    TOO_MANY_CALLS = "a smaller request would do"
+    ACCOUNT = "the account cannot pay: a person tops it up"
+    CONFIGURATION = "something is set up wrong: every batch would be refused in the same way"
+    PASSING = "refused for a reason that passes"
+    FAILED = "failed, perhaps not wholly"
+    TOO_FAST = "above the limit"
 
 
 class Code(IntEnum):
-    """``api-response-code``. Codes 201 to 213 look like HTTP successes and are refusals."""
+    """``api-response-code``, with its meaning. Codes 201 to 213 look like HTTP successes and are refusals."""
 
-    SUCCESS = 200
-    CHECKSUM_REPEATED = 201
-    INVALID_SECURITY_ID = 202
-    INVALID_API_VERSION = 203
-    INVALID_GATEWAY_ID = 204
-    INVALID_CONTACT_NUMBER = 205
-    FAILURE_FROM_GATEWAY = 206
-    DID_NOT_MAPPED = 207
-    NO_MASK_AVAILABLE = 208
-    PARTIAL_SUCCESS = 209
-    INVALID_MANDATORY_PARAMETERS = 210
-    VALIDITY_EXPIRED = 211
-    INSUFFICIENT_BALANCE = 212
-    NO_DATA_AVAILABLE = 213
-    INVALID_FLOW_ID = 301
-    EMPTY_CALL_LIST = 302
-    MAX_DATA_LIST_SIZE_EXCEEDED = 303
-    INVALID_FLOW_VERSION = 304
-    INVALID_FORMAT = 400
-    IP_NOT_WHITELISTED = 401
-    PHONE_NOT_WHITELISTED = 402
-    TOO_MANY_REQUESTS = 429
+    _value_: int
+    means: Means
+
+    def __new__(cls, number: int, means: Means | None = None) -> Self:
+        """Make a member that is its number and knows its meaning. Without one it is only looked up."""
+        if means is None:
+            raise TypeError(f"Code {number} has no meaning.")
+        member = int.__new__(cls, number)
+        member._value_ = number
+        member.means = means
+        return member
+
+    SUCCESS = 200, Means.ACCEPTED
+    CHECKSUM_REPEATED = 201, Means.REPEATED
+    ACCEPTED_OR_INVALID_SECURITY_ID = 202, Means.CONFIGURATION
+    """"Accepted" on bulk, with that message and a request-id; else "Invalid Security ID"."""
+    INVALID_API_VERSION = 203, Means.CONFIGURATION
+    INVALID_GATEWAY_ID = 204, Means.CONFIGURATION
+    INVALID_CONTACT_NUMBER = 205, Means.BAD_CALL
+    FAILURE_FROM_GATEWAY = 206, Means.FAILED
+    DID_NOT_MAPPED = 207, Means.CONFIGURATION
+    NO_MASK_AVAILABLE = 208, Means.PASSING
+    PARTIAL_SUCCESS = 209, Means.PARTIAL
+    INVALID_MANDATORY_PARAMETERS = 210, Means.BAD_CALL
+    VALIDITY_EXPIRED = 211, Means.ACCOUNT
+    INSUFFICIENT_BALANCE = 212, Means.ACCOUNT
+    NO_DATA_AVAILABLE = 213, Means.CONFIGURATION
+    INVALID_FLOW_ID = 301, Means.CONFIGURATION
+    EMPTY_CALL_LIST = 302, Means.CONFIGURATION
+    MAX_DATA_LIST_SIZE_EXCEEDED = 303, Means.TOO_MANY_CALLS
+    INVALID_FLOW_VERSION = 304, Means.CONFIGURATION
+    INVALID_FORMAT = 400, Means.BAD_CALL
+    IP_NOT_WHITELISTED = 401, Means.CONFIGURATION
+    PHONE_NOT_WHITELISTED = 402, Means.BAD_CALL
+    TOO_MANY_REQUESTS = 429, Means.TOO_FAST
     """Not in the vendor's list: what HTTP says above a limit, in case the body says it as well."""
-    FAILURE = 500
+    FAILURE = 500, Means.FAILED
 
 
-ACCOUNT_CODES = frozenset({Code.VALIDITY_EXPIRED, Code.INSUFFICIENT_BALANCE})
-"""The account cannot pay: a person tops it up."""
+def codes_of(*meanings: Means) -> frozenset[Code]:
+    """All codes of some meanings."""
+    return frozenset(code for code in Code if code.means in meanings)
 
-CONFIGURATION_CODES = frozenset(
-    {
-        Code.INVALID_SECURITY_ID,
-        Code.INVALID_API_VERSION,
-        Code.INVALID_GATEWAY_ID,
-        Code.DID_NOT_MAPPED,
-        Code.NO_DATA_AVAILABLE,
-        Code.INVALID_FLOW_ID,
-        Code.EMPTY_CALL_LIST,
-        Code.INVALID_FLOW_VERSION,
-        Code.IP_NOT_WHITELISTED,
-    }
-)
-"""Something is set up wrong: every batch would be refused in the same way."""
 
-DATA_CODES = frozenset(
-    {
-        Code.INVALID_CONTACT_NUMBER,
-        Code.INVALID_MANDATORY_PARAMETERS,
-        Code.INVALID_FORMAT,
-        Code.PHONE_NOT_WHITELISTED,
-    }
-)
-"""Some call in the batch is bad, and the answer does not say which."""
+def listed(codes: Iterable[Code]) -> str:
+    """Codes as a label has them: ``211, 212``."""
+    return ", ".join(str(code.value) for code in sorted(codes))
+
+
+ACCOUNT_CODES = codes_of(Means.ACCOUNT)
+CONFIGURATION_CODES = codes_of(Means.CONFIGURATION)
 
 CURE = {
-    Code.INVALID_SECURITY_ID: "put the security-id of the flow's edit page into the password of the connection",
+    Code.ACCEPTED_OR_INVALID_SECURITY_ID: (
+        "put the security-id of the flow's edit page into the password of the connection"
+    ),
     Code.INVALID_API_VERSION: "set api_version in the connection's extra to 1.0",
     Code.INVALID_GATEWAY_ID: "ask Phonon to check the SMS gateway of the flow",
     Code.DID_NOT_MAPPED: "map a DID to the flow in Phonon",

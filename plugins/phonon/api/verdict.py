@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 
 from phonon.api.answer import Answer
-from phonon.api.codes import ACCOUNT_CODES, CONFIGURATION_CODES, DATA_CODES, Code
+from phonon.api.codes import Code, Means
 from phonon.api.endpoints import Endpoint
 
 
@@ -24,6 +24,8 @@ class Past(StrEnum):
     """No byte of its body was ever written."""
     REFUSED = "refused"
     """Every send was answered with a refusal of the whole request."""
+    ACCEPTED = "accepted"
+    """Every send was answered, the last one with an acceptance."""
     DOUBTFUL = "doubtful"
     """Every send was answered, one of them with a failure that may have spared some calls (206, 500)."""
     UNANSWERED = "unanswered"
@@ -34,7 +36,7 @@ class Past(StrEnum):
     @property
     def may_be_accepted(self) -> bool:
         """Whether Phonon may have started calls of this batch: then only the same bytes may be sent again."""
-        return self in {Past.DOUBTFUL, Past.UNANSWERED, Past.MIXED}
+        return self in {Past.ACCEPTED, Past.DOUBTFUL, Past.UNANSWERED, Past.MIXED}
 
     @property
     def has_silence(self) -> bool:
@@ -45,7 +47,11 @@ class Past(StrEnum):
         """The past once a send was answered with a refusal, which spared no call if ``whole``."""
         if self.has_silence:
             return Past.MIXED
-        return Past.REFUSED if whole and self is not Past.DOUBTFUL else Past.DOUBTFUL
+        return Past.REFUSED if whole and not self.may_be_accepted else Past.DOUBTFUL
+
+    def after_acceptance(self) -> Past:
+        """The past once a send was answered with an acceptance, which clears up no doubt about earlier ones."""
+        return self if self.may_be_accepted else Past.ACCEPTED
 
     def after_silence(self) -> Past:
         """The past once a send had no readable answer."""
@@ -97,9 +103,11 @@ def classify(endpoint: Endpoint, past: Past, answer: Answer | None) -> Verdict:
     said = _said(answer)
     if kind is Kind.ACCEPTED_EARLIER:
         return _repeated(past, said)
+    if kind in {Kind.ACCEPTED, Kind.PARTIAL}:
+        return Verdict(kind, past.after_acceptance(), said)
     if kind is Kind.UNKNOWN:
         return Verdict(kind, _past_of_unknown(past, answer), said)
-    after = past.after_refusal(whole=answer.code not in {Code.FAILURE, Code.FAILURE_FROM_GATEWAY})
+    after = past.after_refusal(whole=not _is_failure(answer))
     if kind is Kind.SPLIT and past.may_be_accepted:
         return Verdict(Kind.HELD, after, f"{said}; an earlier send of the batch may have been accepted")
     return Verdict(kind, after, said)
@@ -107,7 +115,7 @@ def classify(endpoint: Endpoint, past: Past, answer: Answer | None) -> Verdict:
 
 def _past_of_unknown(past: Past, answer: Answer) -> Past:
     """Bulk's 206 and 500 are unknown although they were answered, which a later 201 must not forget."""
-    if answer.code in {Code.FAILURE, Code.FAILURE_FROM_GATEWAY}:
+    if _is_failure(answer):
         return past.after_refusal(whole=False)
     return past.after_silence()
 
@@ -132,29 +140,34 @@ def _without_past(endpoint: Endpoint, answer: Answer) -> Kind:  # noqa: PLR0911 
     code, success = answer.code, 200 <= answer.http_status < 300
     if code is None:
         return _by_http_status(answer.http_status)
-    if code is Code.INVALID_SECURITY_ID:
+    if code is Code.ACCEPTED_OR_INVALID_SECURITY_ID:
         return _code_202(endpoint, answer)
-    if code is Code.SUCCESS:
+    if code.means is Means.ACCEPTED:
         return Kind.ACCEPTED if success else Kind.UNKNOWN
-    if code is Code.PARTIAL_SUCCESS:
+    if code.means is Means.PARTIAL:
         return Kind.PARTIAL if success else Kind.UNKNOWN
-    if answer.http_status == 429 or code is Code.TOO_MANY_REQUESTS:
+    if answer.http_status == 429:
         return Kind.THROTTLED
-    if code is Code.CHECKSUM_REPEATED:
-        return Kind.ACCEPTED_EARLIER
-    if code in {Code.FAILURE, Code.FAILURE_FROM_GATEWAY}:
+    if code.means is Means.FAILED:
         # A queue may not know a repeated body, so on bulk nothing protects a re-send.
         return Kind.AGAIN if endpoint is Endpoint.REALTIME else Kind.UNKNOWN
-    return _REFUSALS[code]
+    return _REFUSALS[code.means]
 
 
 _REFUSALS = {
-    **dict.fromkeys(DATA_CODES, Kind.SPLIT),
-    **dict.fromkeys(ACCOUNT_CODES, Kind.TOP_UP),
-    **dict.fromkeys(CONFIGURATION_CODES, Kind.FIX_CONFIGURATION),
-    Code.MAX_DATA_LIST_SIZE_EXCEEDED: Kind.SPLIT,
-    Code.NO_MASK_AVAILABLE: Kind.AGAIN,
+    Means.REPEATED: Kind.ACCEPTED_EARLIER,
+    Means.BAD_CALL: Kind.SPLIT,
+    Means.TOO_MANY_CALLS: Kind.SPLIT,
+    Means.ACCOUNT: Kind.TOP_UP,
+    Means.CONFIGURATION: Kind.FIX_CONFIGURATION,
+    Means.PASSING: Kind.AGAIN,
+    Means.TOO_FAST: Kind.THROTTLED,
 }
+
+
+def _is_failure(answer: Answer) -> bool:
+    """Whether the answer is one of those that may have spared some calls."""
+    return answer.code is not None and answer.code.means is Means.FAILED
 
 
 def _by_http_status(status: int) -> Kind:

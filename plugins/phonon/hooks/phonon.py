@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,13 +14,18 @@ from requests import Session
 from requests_toolbelt.adapters.socket_options import TCPKeepAliveAdapter
 
 from phonon.api.answer import Answer
+from phonon.api.codes import CURE
 from phonon.api.connection import ConnectionSettings
 from phonon.api.endpoints import MAX_BYTES, MAX_CALLS, Endpoint
 from phonon.api.request import Envelope
 from phonon.api.transport import NotSent, Transport
-from phonon.api.verdict import Past, Verdict, classify
-from phonon.errors import ConfigurationError, UnreachableError
+from phonon.api.verdict import Kind, Past, Verdict, classify
+from phonon.errors import ConfigurationError, UnreachableError, masked
 from phonon.hooks.account import CONN_TYPE, account_settings
+from phonon.wording import counted
+
+_SHOWN = 20
+"""Client-identifiers that a line of the log names."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +42,63 @@ class OutboundCall:
     """Aware, on no past day in India; None is now."""
 
 
-@dataclass(frozen=True)
-class CreateResult:
-    """What Phonon answered to one request, and what that means."""
+class CreateResult(dict[str, Any]):
+    """What Phonon answered to one request, and what that means.
 
-    verdict: Verdict
-    answer: Answer | None
-    """None when there was no readable answer: the outcome is unknown."""
+    A dict of plain values, so that a task may return it: ``outcome``, ``reason``, ``http_status``, ``code``,
+    ``message``, ``request_id``, ``client_identifiers``, ``phonon_uuids``. The next task gets these from XCom.
+    """
+
+    def __init__(self, verdict: Verdict, answer: Answer | None, client_identifiers: Sequence[str]) -> None:
+        self.verdict = verdict
+        self.answer = answer
+        """None when there was no readable answer: the outcome is unknown."""
+        super().__init__(
+            outcome=verdict.kind.value,
+            reason=verdict.reason,
+            http_status=None if answer is None else answer.http_status,
+            code=None if answer is None or answer.code is None else answer.code.value,
+            message="" if answer is None else answer.message,
+            request_id=self.request_id,
+            client_identifiers=list(client_identifiers),
+            phonon_uuids=None if answer is None or answer.phonon_uuids is None else dict(answer.phonon_uuids),
+        )
+
+    @property
+    def request_id(self) -> str | None:
+        """Phonon's id of the request; None if the answer had none."""
+        return None if self.answer is None else self.answer.request_id
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether Phonon accepted all calls."""
+        return self.verdict.kind is Kind.ACCEPTED
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether Phonon may have taken calls without saying so: then to call again may call people twice."""
+        return self.verdict.kind is Kind.PARTIAL or (not self.is_accepted and self.verdict.past.may_be_accepted)
+
+    @property
+    def said(self) -> str:
+        """What came of the request, for a log or an error: whether the calls were placed, why, and what to do."""
+        calls = counted(len(self["client_identifiers"]), "call")
+        if self.is_accepted:
+            return f"Phonon accepted {calls}."
+        if self.verdict.kind is Kind.PARTIAL:
+            listed = len(self["phonon_uuids"] or {})
+            return (
+                f"Look into Phonon's report before you call again: it accepted {listed} of {calls}.\n"
+                f"Of the others nobody knows. {self.verdict.reason}"
+            )
+        if self.is_unknown:
+            return (
+                f"Look into Phonon's report before you call again: {calls} may have been placed.\n"
+                f"Nobody knows whether Phonon took them: {self.verdict.reason}"
+            )
+        cure = CURE.get(self.answer.code) if self.answer is not None and self.answer.code is not None else None
+        todo = f"\nBefore you call again: {cure}." if cure else ""
+        return f"Phonon did not take {calls}: {self.verdict.reason}{todo}"
 
 
 class PhononHook(HttpHook):  # type: ignore[misc] # Airflow's classes are untyped to mypy
@@ -102,7 +158,9 @@ class PhononHook(HttpHook):  # type: ignore[misc] # Airflow's classes are untype
         """Send one request with up to 500 calls, once, and say what the answer means.
 
         For one-off calls by hand. There is no ledger behind it: no claim, no shared limit, no calling window,
-        and nothing is repeated. Look at ``verdict.kind``: UNKNOWN means the calls may have been placed.
+        and nothing is repeated. A task that is tried again calls again: give it ``retries=0``. The result says
+        with ``is_accepted`` whether the calls are placed, and with ``is_unknown`` that nobody can tell. It may
+        be returned from a task. Client-identifiers, request-id and outcome are logged.
 
         :raises UnreachableError: no connection could be made; nothing was sent.
         :raises ConfigurationError: a field of a call, the flow_id or the endpoint is not what the API takes, or
@@ -118,6 +176,9 @@ class PhononHook(HttpHook):  # type: ignore[misc] # Airflow's classes are untype
                 f"A request takes 1 to {MAX_CALLS} calls and {MAX_BYTES} bytes; this one has {len(calls)} calls "
                 f"and {len(body)} bytes. Nothing was sent: call create_calls for fewer at a time."
             )
+        names = [call.client_identifier for call in calls]
+        shown = masked(", ".join(names[:_SHOWN]) + (" ..." if len(names) > _SHOWN else ""))
+        self.log.info("Sending %s to %s: %s", counted(len(names), "call"), door, shown)
         transport = self.transport()
         try:
             exchange = transport.post(door, body, may_start=lambda: True)
@@ -126,7 +187,10 @@ class PhononHook(HttpHook):  # type: ignore[misc] # Airflow's classes are untype
         if isinstance(exchange, NotSent):
             raise UnreachableError(self.unreachable(door, exchange.error))
         answer = exchange if isinstance(exchange, Answer) else None
-        return CreateResult(classify(door, Past.FIRST, answer), answer)
+        result = CreateResult(classify(door, Past.FIRST, answer), answer, names)
+        level = logging.INFO if result.is_accepted else logging.WARNING
+        self.log.log(level, "%s (%s; request-id %s)", result.said, shown, result.request_id or "not given")
+        return result
 
     def unreachable(self, endpoint: Endpoint, error: str) -> str:
         """Say that no connection could be made, and what to look at."""
