@@ -82,6 +82,12 @@ class DagWorld:
             environment.setenv(_BUNDLES, _bundles(_FILES.get(dag_id, "campaigns"), _alone(dag_id)))
             return run(dag_named(dag_id), at=at or self.next_moment(), conf=conf)
 
+    def run_without_date(self, dag_id: str) -> Any:
+        """Run a Dag that nobody gives a logical date."""
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv(_BUNDLES, _bundles(_FILES.get(dag_id, "campaigns"), _alone(dag_id)))
+            return dag_named(dag_id).test(run_after=self.next_moment(), logical_date=None)
+
     def next_moment(self) -> datetime:
         """What to date the next run by: another moment for each, all within the minute of the beginning."""
         self._runs += 1

@@ -36,12 +36,13 @@ def load(folder: Path, schedule: str, condition: str) -> None:
     ("schedule", "condition", "told"),
     [
         (_ASSET, "day = '{{ ds }}'", "needs ds (line 2 of the SQL)"),
-        (_ASSET, "day >= '{{ data_interval_start.date() }}'", "Use {{ dag_run.run_after }}"),
+        (_ASSET, "day >= '{{ data_interval_start.date() }}'", "Use {{ run_date }} or {{ run_time }}"),
         (_PARTITIONED, "day = '{{ logical_date | string }}'", "Use {{ partition_key }}"),
         (_NEW_ROWS, "{% if ts %}true{% endif %}", "needs ts"),
         (_ASSET, "day = '{{ partition_key }}'", "partitioned: true"),
         (_CLOCK, "day = '{{ partition_key }}'", "needs partition_key"),
         ("null", "day = '{{ partition_date }}'", "needs partition_date"),
+        ("null", "x = '{{ conn.warehouse.password }}'", "needs conn (line 2 of the SQL): SQL of campaigns cannot"),
     ],
 )
 def test_a_query_that_needs_what_its_runs_do_not_have_is_refused(
@@ -57,6 +58,7 @@ def test_a_query_that_needs_what_its_runs_do_not_have_is_refused(
     ("schedule", "condition"),
     [
         (_CLOCK, "day = '{{ ds }}'"),
+        (_ASSET, "day = '{{ run_date }}' AND at < '{{ run_time }}'"),
         (_PARTITIONED, "day = '{{ partition_key }}'"),
         (_ASSET, "day = '{{ ds if ds is defined else dag_run.run_after }}'"),
         (_ASSET, "day = '{{ ds | default(run_id) }}'"),

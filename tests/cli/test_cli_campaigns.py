@@ -114,7 +114,7 @@ def test_every_campaign_is_listed_with_its_hours_and_an_invalid_one_with_its_err
         (
             {"contacts": "SELECT {{ ti.xcom_pull() }} AS id"},
             "contacts",
-            "rendered here: 'ti' is undefined",
+            "Write another name instead of ti in contacts, line 1",
         ),
         ({"contacts": "SELECT id FROM nowhere"}, "contacts", "nowhere"),
         ({"numbers": ["mobil"]}, "contacts", "'mobil' (numbers; did you mean 'mobile'?)"),

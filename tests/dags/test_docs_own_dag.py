@@ -45,6 +45,7 @@ SELECT loan_id, mobile, '{{ ds }} {{ ds_nodash }} {{ ts }} {{ ts_nodash }} {{ ts
 {{ data_interval_start }} {{ data_interval_end }} {{ logical_date }} {{ logical_date | ds }}
 {{ dag.dag_id }} {{ params.limit }} {{ params.dry_run }} {{ macros.ds_add(ds, 5) }}
 {{ data_interval_end.in_timezone("Asia/Kolkata").add(days=7).to_date_string() }}
+{{ run_date }} {{ run_time }} {{ run_date.add(days=7) }} {{ run_time.hour }}
 {{ dag_run.logical_date }} {{ dag_run.data_interval_start }} {{ dag_run.dag_id }} {{ var.value.city }}
 {% do [] %}' AS note FROM loans
 """

@@ -40,6 +40,16 @@ def test_the_reminder_finds_its_contacts_at_any_hour(any_hour: datetime, dag_wor
     dag_world.assert_books_agree("renewal_reminder")
 
 
+def test_a_run_without_a_logical_date_calls_the_same_contacts(dag_world: DagWorld) -> None:
+    """As ``airflow dags trigger``, the API, an asset or another Dag starts one."""
+    ended = dag_world.run_without_date("renewal_reminder")
+
+    assert ended.logical_date is None
+    assert ended.state == "success"
+    assert len(dag_world.results("renewal_reminder")) == 300
+    dag_world.assert_books_agree("renewal_reminder")
+
+
 def test_hindi_values_and_alternates_arrive_unescaped(dag_world: DagWorld) -> None:
     dag_world.run("service_feedback_hindi")
 

@@ -94,7 +94,10 @@ class Campaign(BaseModel):
         examples=["service"],
     )
     contacts: SqlOrPath = Field(
-        description="Whom to call: the path of an .sql file under include/, or the SQL itself. Jinja is rendered.",
+        description=(
+            "Whom to call: the path of an .sql file under include/, or the SQL itself. Jinja is rendered; each run "
+            "has {{ run_date }} and {{ run_time }}, on the clocks of the calling window."
+        ),
         examples=["sql/renewal_contacts.sql", "SELECT policy_id, mobile FROM policies"],
     )
     contact_id: Column = Field(
@@ -154,7 +157,7 @@ class Campaign(BaseModel):
         default=None,
         description=(
             "Numbers that must not be called, in one column: the path of an .sql file under include/, or the SQL "
-            "itself. Jinja is rendered."
+            "itself. Jinja is rendered, as in contacts."
         ),
         examples=["sql/do_not_call.sql", "SELECT mobile FROM complaints", None],
     )

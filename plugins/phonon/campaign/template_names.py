@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from phonon.campaign.schedule import AssetSchedule, NewRowsSchedule, Schedule
 
-_DATES = frozenset(
+DATES = frozenset(
     {
         "data_interval_start",
         "data_interval_end",
@@ -18,7 +18,9 @@ _DATES = frozenset(
         "prev_data_interval_end_success",
     }
 )
-_PARTITION = frozenset({"partition_key", "partition_date"})
+PARTITION = frozenset({"partition_key", "partition_date"})
+CONNECTIONS = frozenset({"conn"})
+"""What no SQL of a campaign may ask for: whoever edits it need not know what connections hold."""
 
 
 def never_there(sql: str, schedule: Schedule) -> str | None:
@@ -28,24 +30,34 @@ def never_there(sql: str, schedule: Schedule) -> str | None:
     whose Jinja cannot be read: what is wrong with that is told when it is rendered.
     """
     partitioned = isinstance(schedule, AssetSchedule) and schedule.partitioned
-    absent: frozenset[str] = frozenset() if partitioned else _PARTITION
+    absent = CONNECTIONS if partitioned else CONNECTIONS | PARTITION
     if isinstance(schedule, AssetSchedule | NewRowsSchedule):
-        absent |= _DATES
+        absent |= DATES
     if "{" not in sql or not any(name in sql for name in absent):
         return None
     line, name = min(((line, name) for name, line in _asked(sql).items() if name in absent), default=(0, ""))
     if not name:
         return None
-    if name in _PARTITION:
+    if name in CONNECTIONS:
+        return (
+            f"The query needs {name} (line {line} of the SQL): SQL of campaigns cannot read connections. Keep what "
+            "it needs in an Airflow variable, and use {{ var.value.NAME }}."
+        )
+    if name in PARTITION:
         return (
             f"The query needs {name} (line {line} of the SQL), which only runs of partitions have. Give the "
             "schedule as {asset: <uri>, partitioned: true}, or leave it out."
         )
-    instead = "{{ partition_key }}" if partitioned else "{{ dag_run.run_after }}, the time at which the run began"
+    instead = "{{ partition_key }}" if partitioned else "{{ run_date }} or {{ run_time }}, which every run has"
     return (
         f"The query needs {name} (line {line} of the SQL), which runs that data starts do not have: they have no "
         f"date and no data interval. Use {instead}."
     )
+
+
+def line_of(name: str, sql: str) -> int:
+    """Return the first line of a query that needs a name; 0 if none does, or the query cannot be read."""
+    return _asked(sql).get(name, 0)
 
 
 def _asked(sql: str) -> dict[str, int]:

@@ -14,6 +14,7 @@ from phonon.campaign.notices import held_notice, not_pushed_notice, stopped_noti
 from phonon.campaign.purposes import Purpose
 from phonon.errors import ConfigurationError, PhononError
 from phonon.operators.asking import carry_out
+from phonon.operators.campaign_sql import RendersCampaignSql
 from phonon.operators.context import airflow_errors, run_of
 from phonon.operators.decisions import DECISION, as_backfill
 from phonon.operators.keywords import (
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from phonon.campaign.run import Run
 
 
-class PhononOutboundOperator(CampaignOperator):
+class PhononOutboundOperator(RendersCampaignSql, CampaignOperator):
     """Call the contacts that a query returns, once each, and write the outcome to the warehouse.
 
     Plans, sends and pushes as the Dag of a campaign file does, with the same promises; the results are pushed
@@ -82,6 +83,7 @@ class PhononOutboundOperator(CampaignOperator):
     """
 
     template_fields = ("contacts", "suppress")
+    sql_fields = {"contacts": "contacts", "suppress": "suppress"}  # noqa: RUF012 - as below
     template_ext = (".sql",)
     template_fields_renderers = {"contacts": "sql", "suppress": "sql"}  # noqa: RUF012 - Airflow's own form
 

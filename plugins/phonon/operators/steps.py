@@ -16,6 +16,7 @@ from phonon.campaign.schedule import results_uri
 from phonon.dispatch.process import Ending
 from phonon.errors import PausedError, StoppedSendingError
 from phonon.operators.asking import ask, carry_out
+from phonon.operators.campaign_sql import RendersCampaignSql
 from phonon.operators.context import airflow_errors, check_partition, run_of
 from phonon.operators.decisions import DECISION, as_backfill, told_decision
 from phonon.operators.new_rows import with_new_rows
@@ -168,10 +169,12 @@ class CampaignOperator(BaseOperator):  # type: ignore[misc] # Airflow's classes 
             raise
 
 
-class ExtractAndBatchOperator(CampaignOperator):
+class ExtractAndBatchOperator(RendersCampaignSql, CampaignOperator):
     """Read the contacts of a campaign and plan their calls in the ledger. Sends nothing."""
 
     template_fields = ("sql", "suppress")
+    sql_fields = {"sql": "contacts", "suppress": "suppress"}  # noqa: RUF012 - as below
+    sql_is_of_a_file = True
     template_fields_renderers = {"sql": "sql", "suppress": "sql"}  # noqa: RUF012 - Airflow's own form
 
     def __init__(self, *, campaign: Campaign, **kwargs: Any) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 
 import pendulum
 from airflow.sdk import DAG
-from airflow.sdk.execution_time.context import ConnectionAccessor, MacrosAccessor, VariableAccessor
+from airflow.sdk.execution_time.context import MacrosAccessor, VariableAccessor
 from jinja2 import TemplateSyntaxError, UndefinedError
 
 from phonon.campaign.model import Campaign
+from phonon.campaign.sql_names import instead_of, run_names
 from phonon.errors import ConfigurationError, masked
 from phonon.rehearsal.occasion import Occasion
 
@@ -44,11 +45,11 @@ def rendered(campaign: Campaign, key: str, sql: str, occasion: Occasion) -> str:
     try:
         return str(_environment(campaign).from_string(sql).render(_context(campaign, occasion)))
     except UndefinedError as error:
+        missing = re.fullmatch(r"'(\w+)' is undefined", _said(error))
+        if missing:
+            raise ConfigurationError(instead_of(missing[1], sql, key, _context(campaign, occasion))) from None
         undated = "" if occasion.logical_date else " A run that is started by data has no dates; give --date."
-        raise ConfigurationError(
-            f"The Jinja of {key} cannot be rendered here: {_said(error)}. What Airflow knows of a real run (ti, "
-            f"task, earlier runs) is not there at a terminal.{undated}"
-        ) from None
+        raise ConfigurationError(f"The Jinja of {key} cannot be rendered here: {_said(error)}.{undated}") from None
     except Exception as error:  # noqa: BLE001 - a template can raise whatever it calls
         raise ConfigurationError(
             f"The Jinja of {key} failed: {type(error).__name__}: {_said(error)}. Correct it, or what it calls."
@@ -83,8 +84,9 @@ def _context(campaign: Campaign, occasion: Occasion) -> dict[str, Any]:
         "params": dict(PARAMS),
         "macros": MacrosAccessor(),
         "var": {"json": VariableAccessor(deserialize_json=True), "value": VariableAccessor(deserialize_json=False)},
-        "conn": ConnectionAccessor(),
     }
+    # As for a run: the end of its interval, which is its date, else when it starts.
+    found |= run_names(campaign.calling_window.timezone, date or occasion.at)
     return found | (_dates(date) if date else {})
 
 
