@@ -20,6 +20,7 @@ from airflow.sdk import (
 from phonon.api.codes import ACCOUNT_CODES, CONFIGURATION_CODES, Means, codes_of, listed
 from phonon.campaign.approval import Approval
 from phonon.campaign.backfill import Backfill, BackfillMode
+from phonon.campaign.late import Late, LateMode
 from phonon.campaign.loading import BrokenCampaign, find_campaign, find_campaigns
 from phonon.campaign.model import Campaign
 from phonon.campaign.remains import remains_of_campaign
@@ -209,6 +210,7 @@ def _doc(campaign: Campaign) -> str:
         f"| Flow | {campaign.flow_id} |\n"
         f"| Calls to one number | {frequency} |\n"
         f"| Approval | {_approval(campaign.approval)} |\n"
+        f"| Runs that begin late | {_late(campaign.late)} |\n"
         f"| Backfills | {_backfills(campaign.backfill)} |\n"
         f"| Results | {campaign.results_table} |\n"
     )
@@ -220,6 +222,11 @@ def _approval(approval: Approval | None) -> str:
     above = f"above {approval.above:,} calls" if approval.above is not None else ""
     unusual = f"above {approval.unusual} times the usual" if approval.unusual is not None else ""
     return " and ".join(filter(None, (above, unusual))) or "never"
+
+
+def _late(late: Late) -> str:
+    what = {LateMode.CALL: "call", LateMode.DRY_RUN: "plan, send nothing", LateMode.REFUSE: "are refused"}
+    return f"{what[late.then]}, if they begin more than {duration_words(late.after)} after they were due"
 
 
 def _backfills(backfill: Backfill) -> str:

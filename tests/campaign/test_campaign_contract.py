@@ -40,6 +40,7 @@ limits: {max_calls: 50000, per_number: {calls: 1, days: 1}}
 suppress: sql/do_not_call.sql      # one column of numbers that must not be called
 approval: {above: 10000}           # a person approves in the Airflow UI before more than this is sent
 backfill: {mode: call, max_age: 2d}       # call | dry_run | refuse; older intervals are planned and never sent
+late: {after: 2h, then: dry_run}           # a scheduled run that begins later than this after it was due: dry_run | call | refuse; as shown is the default
 on_unknown: {bulk: hold, realtime: resend}
 correlation_key: ClientIdentifier  # flow variable that carries the client-identifier; null for none
 results_table: phonon_call_results
@@ -79,6 +80,10 @@ MEANINGS: dict[str, tuple[Callable[[Campaign, Any], object], object]] = {
     "backfill": (
         lambda campaign, _: (campaign.backfill.mode, campaign.backfill.max_age),
         (BackfillMode.CALL, timedelta(days=2)),
+    ),
+    "late": (
+        lambda campaign, dag: (campaign.late.after, campaign.late.then.value, "after they were due" in dag.doc_md),
+        (timedelta(hours=2), "dry_run", True),
     ),
     "on_unknown": (
         lambda campaign, _: [campaign.on_unknown.at(endpoint) for endpoint in (Endpoint.BULK, Endpoint.REALTIME)],

@@ -134,6 +134,13 @@ class AirflowCampaign:
             found = [column[0] for column in cursor.description]
             return [dict(zip(found, row, strict=True)) for row in cursor.fetchall()]
 
+    def outcomes(self) -> list[str]:
+        """How the runs ended, as the table of runs says; with a warehouse in DuckDB."""
+        with duckdb.connect(str(self.warehouse), read_only=True) as connection:
+            return [
+                outcome for (outcome,) in connection.execute("SELECT outcome FROM phonon_campaign_runs").fetchall()
+            ]
+
     def statuses(self) -> Counter[str]:
         """The number of contacts of each status."""
         return statuses(self.results())

@@ -40,10 +40,17 @@ class AirflowClient:
         """Have the scheduler start no more runs of a Dag."""
         self._ask("PATCH", f"dags/{quote(dag_id)}", {"is_paused": True})
 
-    def trigger(self, dag_id: str, logical_date: datetime | None = None) -> str:
+    def unpause(self, dag_id: str) -> None:
+        """Have the scheduler start the runs of a Dag, at once that of the slot it missed last."""
+        self._ask("PATCH", f"dags/{quote(dag_id)}", {"is_paused": False})
+
+    def trigger(
+        self, dag_id: str, logical_date: datetime | None = None, *, conf: Mapping[str, Any] | None = None
+    ) -> str:
         """Start a run, by default of this moment; gives its id."""
         date = (logical_date or datetime.now(UTC)).isoformat()
-        run_id: str = self._ask("POST", f"dags/{dag_id}/dagRuns", {"logical_date": date})["dag_run_id"]
+        asked = {"logical_date": date, "conf": dict(conf or {})}
+        run_id: str = self._ask("POST", f"dags/{dag_id}/dagRuns", asked)["dag_run_id"]
         return run_id
 
     def runs(self, dag_id: str) -> list[Mapping[str, Any]]:

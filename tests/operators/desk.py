@@ -98,7 +98,8 @@ class Desk:
         """What an operator is given of its run."""
         interval = {"data_interval_start": START, "data_interval_end": START, "logical_date": START}
         partition = {"partition_key": None, "partition_date": None}
-        fields = {"run_id": run_id, "run_type": "manual", **interval, **partition, **self.dag_run}
+        times = {"run_after": START, "start_date": None}
+        fields = {"run_id": run_id, "run_type": "manual", **interval, **times, **partition, **self.dag_run}
         task = SimpleNamespace(xcom_pull=lambda **_: None, xcom_push=self.xcoms.__setitem__)
         dag_run = SimpleNamespace(**fields)
         return {"dag_run": dag_run, "params": params, "ti": task, "outlet_events": self.events}

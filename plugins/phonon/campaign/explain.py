@@ -13,6 +13,7 @@ from phonon.campaign.approval import Approval
 from phonon.campaign.backfill import Backfill
 from phonon.campaign.document import Document, Location, key_path
 from phonon.campaign.follow_up import FollowUp
+from phonon.campaign.late import Late
 from phonon.campaign.model import Campaign
 from phonon.campaign.notification import Notification
 from phonon.campaign.parts import Limits, OnUnknown, PerNumber, Window
@@ -31,6 +32,7 @@ _MODELS: Mapping[Location, type[BaseModel]] = {
     ("follow_up",): FollowUp,
     ("approval",): Approval,
     ("backfill",): Backfill,
+    ("late",): Late,
     ("notify",): Notification,
 }
 

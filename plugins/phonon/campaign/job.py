@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from logging import Logger
+from logging import INFO, WARNING, Logger
 from typing import TYPE_CHECKING
 
 from phonon.api.codes import CURE, Code
@@ -146,7 +146,8 @@ class CampaignJob:
             waiting = open_calls(connection, interval_id)
         stopped = None
         if self._run.dry_run:
-            self._log.info("Nothing is sent: %s", self._run.dry_run_reason)
+            level = WARNING if self._run.dry_run_remedy else INFO
+            self._log.log(level, "Nothing is sent: %s. %s", self._run.dry_run_reason, self._run.dry_run_remedy)
         elif waiting:
             share = WHOLE if shard is None else Share(shard, self._campaign.shards)
             stopped = self._send(settings, make_transport(), interval_id, waiting, ending, share)

@@ -24,6 +24,7 @@ from phonon.campaign.backfill import Backfill
 from phonon.campaign.contradictions import check_contradictions
 from phonon.campaign.flow_variables import FlowVariables
 from phonon.campaign.follow_up import FollowUp
+from phonon.campaign.late import Late
 from phonon.campaign.notification import Notification
 from phonon.campaign.parts import FIXED, Limits, OnUnknown, Window, without_repeats
 from phonon.campaign.purposes import Purpose
@@ -178,6 +179,11 @@ class Campaign(BaseModel):
         default=Backfill(),
         description="Whether a backfill calls, and how old an interval may be for that.",
         examples=[{"mode": "call", "max_age": "2d"}],
+    )
+    late: Late = Field(
+        default=Late(),
+        description="What a scheduled run does that begins long after it was due, as after a pause of its Dag.",
+        examples=[{"after": "2h", "then": "dry_run"}],
     )
     on_unknown: OnUnknown = Field(
         default=OnUnknown(),

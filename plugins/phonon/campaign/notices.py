@@ -48,7 +48,10 @@ class Told:
     campaign: Campaign
     run_id: str
     interval_key: str
-    dry_run: bool = False
+    dry_run: str = ""
+    """Why the run sends nothing; empty if it sends."""
+    remedy: str = ""
+    """What to do to have them called all the same; empty where a person asked for the dry run."""
 
     def notice(
         self,
@@ -61,7 +64,7 @@ class Told:
     ) -> Notice:
         """Make a notice that says which campaign, interval and run it is about."""
         name = self.campaign.name
-        dry = "dry run " if self.dry_run else ""
+        dry = "dry run " if self.dry_run and not self.remedy else ""
         head = f"Campaign {name}, interval {self.interval_key}, run {self.run_id}"
         text = "\n".join([head, *lines])
         return Notice(
@@ -147,6 +150,8 @@ def finished_notice(
         word, ending = "stopped", [summary["message"]]
     else:
         word, ending = "finished", _left(counts, summary)
+    if told.remedy:
+        word, ending = f"{told.dry_run}, nobody was called", [told.remedy, *ending]
     lines = [
         f"Calls by status: {_listed(counts)}",
         f"Calls by response code: {_listed(codes)}",

@@ -17,6 +17,8 @@ class Run:
     dry_run: bool = False
     dry_run_reason: str = "dry run"
     """Why nothing is sent, for the rows of those who would have been called."""
+    dry_run_remedy: str = ""
+    """What a person does to have them called all the same; empty where a person asked for the dry run."""
     limit: int | None = None
     test_numbers: tuple[str, ...] = ()
     new_rows: RowRange | None = None

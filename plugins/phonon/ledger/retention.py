@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from phonon.ledger.members import integer_members
 from phonon.ledger.outbox import erase_settled
-from phonon.ledger.schema import batches, intervals, meta, number_uses, plans, rejects, sends
+from phonon.ledger.schema import batches, intervals, meta, number_uses, plans, rejects, run_starts, sends
 from phonon.ledger.states import SETTLED
 from phonon.ledger.store import Ledger
 
@@ -63,6 +63,7 @@ def forget(ledger: Ledger, retention: Retention) -> Forgotten:
         now = ledger.now(connection)
         erased = erase_settled(connection, before=now - retention.numbers * _DAY)
         replaced = connection.execute(_REPLACED, {"started_before": now - 7 * _DAY}).rowcount
+        connection.execute(delete(run_starts).where(run_starts.c.began_at < now - retention.sends * _DAY))
         # A day more: the days of a limit are those of a calendar, in any time zone.
         days = max(retention.hashes, _look_back(connection) + 2)
         old = list(connection.execute(_over(now - days * _DAY)).scalars())

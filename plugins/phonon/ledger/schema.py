@@ -185,6 +185,15 @@ approvals = Table(
     Column("approved_by", Text, nullable=False),
 )
 
+run_starts = Table(
+    f"{PREFIX}run_starts",
+    metadata,
+    Column("campaign", Text, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("began_at", Double, nullable=False),
+    PrimaryKeyConstraint("campaign", "run_id"),
+)
+
 decisions = Table(
     f"{PREFIX}decisions",
     metadata,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from phonon.campaign.backfill import BackfillMode
+from phonon.campaign.late import LateMode
 from phonon.campaign.model import Campaign
 from phonon.errors import ConfigurationError
 from phonon.operators.context import interval_end
@@ -14,6 +15,11 @@ from phonon.operators.context import interval_end
 if TYPE_CHECKING:
     from phonon.campaign.run import Run
     from phonon.planning.planner import Planned
+
+_CALL_LATE = (
+    "To call these contacts now, trigger the Dag by hand: that run is not late. To have late runs call by "
+    "themselves, set late: {then: call} in the campaign, or a longer late.after."
+)
 
 DECISION = "decision"
 """Key of the XCom, and of the results asset's extra, that says what a run decided and why."""
@@ -46,6 +52,31 @@ def as_backfill(run: Run, campaign: Campaign, dag_run: Any) -> Run:
     reason = campaign.backfill.why_nothing_is_sent(interval_end(dag_run), now)
     # What a person asked for stays the reason.
     return run if reason is None or run.dry_run else replace(run, dry_run=True, dry_run_reason=reason)
+
+
+def as_due(run: Run, campaign: Campaign, dag_run: Any) -> Run:
+    """Make a scheduled run that began long after it was due a dry run, with the reason; others stay as they are.
+
+    A retry or a clear of a run that began in time is not late: when it began for the first time is in the ledger.
+
+    :raises ConfigurationError: if the campaign refuses runs that begin late.
+    """
+    if run.run_type != "scheduled" or dag_run.start_date is None or campaign.late.then is LateMode.CALL:
+        return run
+    from phonon.hooks.ledger import open_ledger  # noqa: PLC0415 - heavy, and a Dag file imports this module
+    from phonon.ledger.run_starts import first_start  # noqa: PLC0415 - as above
+
+    ledger = open_ledger(campaign.ledger_conn_id)
+    try:
+        began = first_start(ledger, campaign.name, run.run_id, dag_run.start_date)
+    finally:
+        ledger.close()
+    reason = campaign.late.why(dag_run.run_after, began)
+    if reason is None or run.dry_run:
+        return run
+    if campaign.late.then is LateMode.REFUSE:
+        raise ConfigurationError(f"{_CALL_LATE}\nThis run plans and sends nothing: it is {reason} (late.then).")
+    return replace(run, dry_run=True, dry_run_reason=reason, dry_run_remedy=_CALL_LATE)
 
 
 def told_decision(run: Run, planned: Planned) -> str:

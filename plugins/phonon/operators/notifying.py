@@ -25,7 +25,8 @@ _LONGEST_SECONDS = 60.0
 
 def told_of(campaign: Campaign, run: Run) -> Told:
     """Say what the notices of a run are about."""
-    return Told(campaign, run.run_id, run.interval_key, dry_run=run.dry_run)
+    dry_run = run.dry_run_reason if run.dry_run else ""
+    return Told(campaign, run.run_id, run.interval_key, dry_run, run.dry_run_remedy)
 
 
 class Notifying(Protocol):

@@ -16,7 +16,7 @@ from phonon.errors import ConfigurationError, PhononError
 from phonon.operators.asking import carry_out
 from phonon.operators.campaign_sql import RendersCampaignSql
 from phonon.operators.context import airflow_errors, run_of
-from phonon.operators.decisions import DECISION, as_backfill
+from phonon.operators.decisions import DECISION, as_backfill, as_due
 from phonon.operators.keywords import (
     AIRFLOWS_OWN,
     OPERATORS_KEYS,
@@ -69,6 +69,7 @@ class PhononOutboundOperator(RendersCampaignSql, CampaignOperator):
     :param follow_up: call only those whose call in another campaign ended in a given way.
     :param approval: when a person has to approve: ``above``, ``unusual``, ``wait``; None for never.
     :param backfill: whether a backfill calls: ``mode``, ``max_age``.
+    :param late: what a scheduled run does that begins long after it was due: ``after``, ``then``.
     :param on_unknown: ``hold`` or ``resend`` for each endpoint.
     :param notify: who is told what, by which notifier.
     :param correlation_key: flow variable that carries the client-identifier; None for none.
@@ -107,6 +108,7 @@ class PhononOutboundOperator(RendersCampaignSql, CampaignOperator):
         follow_up: Mapping[str, Any] | None = None,
         approval: Mapping[str, Any] | Usual | None = USUAL,
         backfill: Mapping[str, Any] | None = None,
+        late: Mapping[str, Any] | None = None,
         on_unknown: Mapping[str, str] | None = None,
         notify: Sequence[Mapping[str, Any]] | None = None,
         correlation_key: str | None = "ClientIdentifier",
@@ -199,7 +201,8 @@ class PhononOutboundOperator(RendersCampaignSql, CampaignOperator):
             listed = "\n".join(f"- {problem}" for problem in problems)
             raise ConfigurationError(f"The run has parameters that cannot be used:\n{listed}")
         run = run_of(context, **start)
-        return as_backfill(run, self.campaign, context["dag_run"])
+        dag_run = context["dag_run"]
+        return as_due(as_backfill(run, self.campaign, dag_run), self.campaign, dag_run)
 
     def _send_and_push(self, context: Mapping[str, Any], run: Run, decision: str) -> dict[str, Any]:
         try:

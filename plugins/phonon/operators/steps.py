@@ -18,7 +18,7 @@ from phonon.errors import PausedError, StoppedSendingError
 from phonon.operators.asking import ask, carry_out
 from phonon.operators.campaign_sql import RendersCampaignSql
 from phonon.operators.context import airflow_errors, check_partition, run_of
-from phonon.operators.decisions import DECISION, as_backfill, told_decision
+from phonon.operators.decisions import DECISION, as_backfill, as_due, told_decision
 from phonon.operators.new_rows import with_new_rows
 from phonon.operators.notifying import announce, is_last_try, told_of
 
@@ -78,7 +78,8 @@ class CampaignOperator(BaseOperator):  # type: ignore[misc] # Airflow's classes 
             test_numbers=params.get("test_numbers") or (),
         )
         check_partition(self.campaign, context["dag_run"])
-        return as_backfill(run, self.campaign, context["dag_run"])
+        dag_run = context["dag_run"]
+        return as_due(as_backfill(run, self.campaign, dag_run), self.campaign, dag_run)
 
     @contextmanager
     def job(self, run: Run, *, warehouse: bool) -> Iterator[CampaignJob]:
