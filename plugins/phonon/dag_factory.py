@@ -12,21 +12,17 @@ from airflow.sdk import (
     BaseOperator,
     CronTriggerTimetable,
     Label,
-    Param,
     PartitionedAssetTimetable,
     get_parsing_context,
 )
 
 from phonon.api.codes import ACCOUNT_CODES, CONFIGURATION_CODES, Means, codes_of, listed
-from phonon.campaign.approval import Approval
-from phonon.campaign.backfill import Backfill, BackfillMode
-from phonon.campaign.late import Late, LateMode
+from phonon.campaign.backfill import BackfillMode
 from phonon.campaign.loading import BrokenCampaign, find_campaign, find_campaigns
 from phonon.campaign.model import Campaign
 from phonon.campaign.remains import remains_of_campaign
 from phonon.campaign.schedule import AssetSchedule, NewRowsSchedule
-from phonon.contacts.writing import PLAIN_INTEGERS, PLAIN_WRITING
-from phonon.duration import duration_words
+from phonon.dag_documentation import documentation
 from phonon.errors import ConfigurationError
 from phonon.invalid_dag import invalid_dag
 from phonon.operators.new_rows import new_rows_asset
@@ -47,26 +43,9 @@ from phonon.operators.steps import (
     StopOperator,
     TriggerCallsOperator,
 )
+from phonon.trigger_form import parameters
 
 _RETRY = {"retry_delay": timedelta(seconds=15), "retry_exponential_backoff": True}
-
-_TEST_NUMBERS = {
-    "title": "Test numbers",
-    "$schema": "http://json-schema.org/draft-07/schema#",
-    "type": ["null", "array"],
-    # For Airflow's form, which has a line for each text of a list and wants JSON for other lists. In draft 7 only
-    # the $ref counts, so that integers pass, which a person or a program may well trigger a run with.
-    "items": {"type": "string", "$ref": "#/definitions/number"},
-    "maxItems": 100,
-    "definitions": {
-        "number": {
-            "anyOf": [
-                {"type": "string", "pattern": PLAIN_WRITING},
-                *({"type": "integer", "minimum": low, "maximum": high} for low, high in PLAIN_INTEGERS),
-            ]
-        }
-    },
-}
 
 _NO_BACKFILLS = ("scheduled", "manual", "operator_triggered", "asset_triggered", "asset_materialization")
 """What may start a run of a campaign that refuses backfills: Airflow's run types without theirs."""
@@ -97,17 +76,17 @@ def campaign_dag(campaign: Campaign) -> DAG:
     with DAG(
         campaign.name,
         description=campaign.description,
-        doc_md=_doc(campaign),
         schedule=_schedule(campaign),
         start_date=datetime.combine(campaign.start_date, time(), zone) if campaign.start_date else None,
         catchup=False,
         max_active_runs=1,
         allowed_run_types=_NO_BACKFILLS if campaign.backfill.mode is BackfillMode.REFUSE else None,
         tags=["phonon", campaign.purpose.value],
-        params=_params(),
+        params=parameters(campaign),
         default_args={"owner": campaign.owner},
     ) as dag:
         _add_tasks(campaign)
+    dag.doc_md = documentation(campaign, dag.task_ids)
     return dag
 
 
@@ -174,64 +153,3 @@ def _asset(campaign: str, schedule: AssetSchedule) -> Asset:
             f"Campaign {campaign}, schedule.asset: Airflow does not take the URI {schedule.asset!r}: {error}. Give "
             "one that names everything its scheme wants, as the Dag that updates the asset does."
         ) from error
-
-
-def _params() -> dict[str, Param]:
-    return {
-        "dry_run": Param(False, type="boolean", title="Dry run", description="Plan and validate, send nothing."),
-        "limit": Param(
-            None,
-            type=["null", "integer"],
-            minimum=1,
-            title="Limit",
-            description="At most so many calls, those that an earlier run of the interval left pending included.",
-        ),
-        "test_numbers": Param(
-            None,
-            description=(
-                "Call these Indian mobile numbers instead of the contacts, one call each, with api-version TEST."
-            ),
-            schema=_TEST_NUMBERS,
-        ),
-        "approve": Param(
-            False, type="boolean", title="Approve", description="Skip the approval gate, if the campaign has one."
-        ),
-    }
-
-
-def _doc(campaign: Campaign) -> str:
-    per_number = campaign.limits.per_number
-    frequency = f"{per_number.calls} in {per_number.days} days" if per_number else "no limit"
-    return (
-        f"{campaign.description or campaign.name}\n\n"
-        f"| | |\n|---|---|\n"
-        f"| Calling hours | {campaign.calling_window} |\n"
-        f"| Endpoint | {campaign.endpoint} |\n"
-        f"| Flow | {campaign.flow_id} |\n"
-        f"| Calls to one number | {frequency} |\n"
-        f"| Approval | {_approval(campaign.approval)} |\n"
-        f"| Runs that begin late | {_late(campaign.late)} |\n"
-        f"| Backfills | {_backfills(campaign.backfill)} |\n"
-        f"| Results | {campaign.results_table} |\n"
-    )
-
-
-def _approval(approval: Approval | None) -> str:
-    if approval is None:
-        return "never"
-    above = f"above {approval.above:,} calls" if approval.above is not None else ""
-    unusual = f"above {approval.unusual} times the usual" if approval.unusual is not None else ""
-    return " and ".join(filter(None, (above, unusual))) or "never"
-
-
-def _late(late: Late) -> str:
-    what = {LateMode.CALL: "call", LateMode.DRY_RUN: "plan, send nothing", LateMode.REFUSE: "are refused"}
-    return f"{what[late.then]}, if they begin more than {duration_words(late.after)} after they were due"
-
-
-def _backfills(backfill: Backfill) -> str:
-    if backfill.mode is BackfillMode.REFUSE:
-        return "refused"
-    if backfill.mode is BackfillMode.DRY_RUN:
-        return "plan, send nothing"
-    return f"call, if the interval ended at most {duration_words(backfill.max_age)} ago"

@@ -10,10 +10,14 @@ import duckdb
 import pytest
 from airflow.models.xcom import XComModel
 from airflow.sdk import CronTriggerTimetable
+from airflow.sdk.exceptions import ParamValidationError
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
 from dag_world import SECURITY_ID, DagWorld, dag_named, states
+from phonon.campaign.loading import load_campaign
+from phonon.dag_documentation import TASKS, documentation, schedule_in_words
+from phonon.trigger_form import EXPECTED_NUMBER
 from simulator import Fault, Kind, When
 
 _CAMPAIGN = """
@@ -158,6 +162,72 @@ def test_the_dag_has_the_tasks_labels_and_parameters_of_the_contract() -> None:
     assert set(dag.params) == {"dry_run", "limit", "test_numbers", "approve"}
     labels = {dag.edge_info["branch_on_response"][task]["label"] for task in ("accepted", "top_up", "review_held")}
     assert len(labels) == 3
+
+
+@pytest.mark.usefixtures("campaigns")
+def test_the_documentation_has_a_sentence_for_each_task_and_says_where_the_results_are() -> None:
+    dag = dag_named("bulk_campaign")
+    for task in dag.task_ids:
+        assert f"| `{task}` | {TASKS[task]} |" in dag.doc_md
+    assert "| `approve` |" not in dag.doc_md
+    assert "| Runs | only when a person, or another Dag, starts it |" in dag.doc_md
+    assert "FROM phonon_call_results\nWHERE campaign = 'bulk_campaign'" in dag.doc_md
+    assert "1 call in 1 day |" in dag.doc_md
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ('schedule: "0 9 * * MON-SAT"', "at 09:00, Monday through Saturday (`0 9 * * MON-SAT`), Asia/Kolkata"),
+        ('schedule: "@daily"\nstart_date: 2026-11-01', "at 00:00 (`0 0 * * *`), Asia/Kolkata, from 2026-11-01 on"),
+        (
+            'schedule: "0 11 * * *"\nwindow: {open: "12:00", close: "17:00", timezone: Asia/Dubai}',
+            "at 11:00 (`0 11 * * *`), Asia/Dubai",
+        ),
+        ('schedule: "0 9 * * 1 0"', "`0 9 * * 1 0`, Asia/Kolkata"),
+        ("schedule: {asset: 'x://y/z'}", "after each update of the asset `x://y/z`"),
+        (
+            "schedule: {asset: 'x://y/z', partitioned: true}",
+            "for each partition that is updated of the asset `x://y/z`",
+        ),
+        (
+            "schedule: {new_rows: {table: loans, cursor: loan_id, every: 30s}}",
+            "when the table `loans` has new rows by `loan_id`, looked for every 30 seconds",
+        ),
+    ],
+    ids=["cron", "preset", "zone", "six fields", "asset", "partitions", "new rows"],
+)
+def test_the_schedule_is_said_in_words_with_its_zone(campaigns: Path, keys: str, said: str) -> None:
+    path = campaigns / "bulk.yaml"
+    path.write_text(f"{path.read_text()}{keys}\n")
+    campaign = load_campaign(path, include=campaigns.parent)
+    assert schedule_in_words(campaign) == said
+    assert f"| Runs | {said} |\n" in documentation(campaign, [])
+
+
+@pytest.mark.usefixtures("campaigns")
+@pytest.mark.parametrize("wrong", ["12345", "+1 212 555 0123", 12345, "9199999000012"])
+def test_a_wrong_test_number_is_refused_with_a_sentence(wrong: object) -> None:
+    numbers = dag_named("bulk_campaign").params.get_param("test_numbers")
+    with pytest.raises(ParamValidationError) as error:
+        numbers.resolve(["99999 88881", wrong])
+    said = str(error.value)
+    assert f"is not one of ['{EXPECTED_NUMBER}']" in said
+    assert "[6-9]" not in said
+    assert "anyOf" not in said
+    assert numbers.resolve(["99999 88881", 9999988882, "+91-9999988883"])
+    assert numbers.resolve(None) is None
+
+
+@pytest.mark.usefixtures("campaigns")
+def test_the_form_says_what_is_when_nothing_is_given() -> None:
+    params = dag_named("bulk_campaign").params
+    assert params.get_param("limit").description.endswith("Empty: no limit.")
+    assert (
+        "(10:00-21:00 Asia/Kolkata) they ring when the next begin" in params.get_param("test_numbers").description
+    )
+    # A list to choose from would have to say in words what its empty line does.
+    assert not [name for name in params if "enum" in params.get_param(name).schema]
 
 
 @pytest.mark.usefixtures("campaigns")

@@ -102,8 +102,8 @@ AROUND = (
     Mutation(
         "dry-run-sends",
         "campaign/job.py",
-        "        if self._run.dry_run:\n            self._log.info",
-        "        if self._run.dry_run and not waiting:\n            self._log.info",
+        "        if self._run.dry_run:\n            level =",
+        "        if self._run.dry_run and not waiting:\n            level =",
         ("faults/test_dry_run.py",),
         simulated=False,
     ),

@@ -23,7 +23,7 @@ from phonon.dispatch.rules import SendingRules
 from phonon.ledger.budget import RateLimit
 from phonon.ledger.claims import find_interval
 from phonon.ledger.report import HeldBatch, Totals, held_batches, open_calls, totals
-from phonon.ledger.run_calls import calls_of_run
+from phonon.ledger.run_calls import calls_of_run, earliest_start
 from phonon.ledger.settlements import Decision
 from phonon.ledger.shares import WHOLE, Share
 from phonon.ledger.states import CallStatus
@@ -32,6 +32,7 @@ from phonon.ledger.withdrawals import DO_NOT_CALL, Withdrawal, withdraw_listed
 from phonon.planning.start_times import next_window
 from phonon.review.approval import ApprovalDesk, ApprovalNeededError, ApprovalRule, Question, RejectedError
 from phonon.review.desk import Person
+from phonon.wording import in_zone
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -83,7 +84,26 @@ class CampaignJob:
         warehouse = self._open_warehouse()
         extraction = Extraction(self._campaign, self._run, ledger=self._ledger, warehouse=warehouse, log=self._log)
         with new_objects_only():
-            return extraction.plan(sql, settings, suppress=suppress)
+            planned = extraction.plan(sql, settings, suppress=suppress)
+        if self._run.test_numbers and not self._run.dry_run:
+            self._tell_when_it_rings(planned.interval_id)
+        return planned
+
+    def _tell_when_it_rings(self, interval_id: int) -> None:
+        """Say when the calls of a test run ring: a tester beside a silent phone must know what to wait for."""
+        with self._ledger.transaction(read_only=True) as connection:
+            starts_at, now = earliest_start(connection, interval_id), self._ledger.now(connection)
+        if starts_at is None:
+            return
+        if starts_at <= now:
+            self._log.info("The test numbers ring as soon as Phonon has the calls")
+            return
+        zone = self._campaign.calling_window.timezone
+        self._log.warning(
+            "The test numbers ring at %s, not now: calls of this campaign start within %s",
+            in_zone(datetime.fromtimestamp(starts_at, UTC), zone),
+            self._campaign.calling_window,
+        )
 
     def _withdraw(self, interval_id: int) -> None:
         """Take back what was planned before its number was put on the do-not-call list."""

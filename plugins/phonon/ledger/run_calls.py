@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, func, select
 
 from phonon.ledger.schema import batches, sends
+from phonon.ledger.states import BatchState
 
 
 @dataclass(frozen=True)
@@ -44,3 +45,13 @@ _PARTS = (
     .where(batches.c.interval_id == bindparam("interval"), batches.c.parent_id.is_not(None))
     .order_by(batches.c.id)  # parents before their parts
 )
+
+
+def earliest_start(connection: Connection, interval_id: int) -> float | None:
+    """Return when the first of an interval's unsent calls starts, in seconds since the epoch; None without any."""
+    first: float | None = connection.execute(
+        select(func.min(batches.c.starts_at)).where(
+            batches.c.interval_id == interval_id, batches.c.state == BatchState.PENDING
+        )
+    ).scalar_one()
+    return first
