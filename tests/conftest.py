@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["airflow_home", "any_hour", "ledgers", "postgres_server", "recorded_migrations"]
+pytest_plugins = ["airflow_home", "any_hour", "ledgers", "postgres_server", "pgbouncer", "recorded_migrations"]
 
 # A machine may be as busy as it likes: what is tested is what comes out, not how soon.
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -22,8 +22,11 @@ class Certified:
     bundle: str
 
 
-def certified(folder: Path, *, host: str) -> Certified:
-    """Make an authority and a certificate for ``host``, an address or a name, in a folder."""
+def certified(folder: Path, *, host: str, valid: tuple[datetime, datetime] | None = None) -> Certified:
+    """Make an authority and a certificate for ``host``, an address or a name, in a folder.
+
+    :param valid: from when until when the server's certificate is; by default from yesterday until tomorrow.
+    """
     authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority = _name("Test Authority")
     bundle = folder / "ca.pem"
@@ -35,7 +38,7 @@ def certified(folder: Path, *, host: str) -> Certified:
     )
     bundle.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     signed = (
-        _builder(_name("Test Server"), authority, key)
+        _builder(_name("Test Server"), authority, key, valid)
         .add_extension(x509.SubjectAlternativeName([_general_name(host)]), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
@@ -48,16 +51,22 @@ def certified(folder: Path, *, host: str) -> Certified:
     return Certified(context, str(bundle))
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    valid: tuple[datetime, datetime] | None = None,
+) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
+    since, until = valid or (now - timedelta(days=1), now + timedelta(days=1))
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_before(since)
+        .not_valid_after(until)
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from api.posting import BODY, PATIENT, Serve, echo, is_answer_to, sender
 from api.raw_server import Visit
+from phonon.api.causes import NO_ANSWER_IN_TIME
 from phonon.api.endpoints import Endpoint
 from phonon.api.transport import NoAnswer, NotSent
 
@@ -33,7 +34,7 @@ def test_what_is_in_flight_when_it_is_cut_off_has_no_answer(serve: Serve, pool: 
     posts = [pool.submit(transport.post, Endpoint.BULK, BODY, may_start=lambda: True) for _ in range(4)]
     assert all(arrived.acquire(timeout=5) for _ in posts)
     transport.cut_off()
-    assert [post.result(5) for post in posts] == [NoAnswer("TimeoutError")] * 4
+    assert [post.result(5) for post in posts] == [NoAnswer(NO_ANSWER_IN_TIME)] * 4
     transport.close()
 
 

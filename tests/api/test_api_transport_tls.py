@@ -14,6 +14,7 @@ from api.certificates import Certified, certified
 from api.posting import Serve
 from api.raw_server import Behaviour, RawServer, Visit, answering, http
 from phonon.api.answer import Answer
+from phonon.api.causes import NO_ANSWER_IN_TIME
 from phonon.api.endpoints import Endpoint
 from phonon.api.transport import Exchange, NoAnswer, NotSent, Timeout, Transport
 
@@ -135,7 +136,7 @@ def dribble(visit: Visit) -> None:
 def test_a_send_over_tls_ends_at_its_deadline(serve: Serve, ours: Certified) -> None:
     server = serve(dribble, ours.context)
     exchange = post(server.url, verify=ours.bundle, timeout=Timeout(5, 0.3))
-    assert exchange == NoAnswer("TimeoutError")
+    assert exchange == NoAnswer(NO_ANSWER_IN_TIME)
     assert (len(server.heads), server.dribbled) == (1, 0)
 
 
@@ -176,7 +177,7 @@ def test_a_send_through_a_tunnel_ends_at_its_deadline(serve: Serve, ours: Certif
     exchange = post(
         "https://127.0.0.1:9/create", verify=ours.bundle, proxy=proxy_url(proxy), timeout=Timeout(5, 0.3)
     )
-    assert exchange == NoAnswer("TimeoutError")
+    assert exchange == NoAnswer(NO_ANSWER_IN_TIME)
     assert proxy.dribbled == 0
 
 

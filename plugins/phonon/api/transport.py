@@ -24,6 +24,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 from phonon.api.answer import Answer, read_answer
+from phonon.api.causes import NO_ANSWER_IN_TIME, cause_in_words, no_answer_in_words
 from phonon.api.endpoints import Endpoint
 
 _FRESH = {Endpoint.BULK}
@@ -48,7 +49,7 @@ class Timeout:
 
 @dataclass(frozen=True)
 class NotSent:
-    """No byte of the body was written: the batch may be sent again freely."""
+    """No byte of the body was written: the batch may be sent again freely. ``error``: the cause, and a remedy."""
 
     error: str
 
@@ -160,8 +161,9 @@ class Transport:
                 return self._exchange(self._urls[endpoint], body)
             except (requests.RequestException, HTTPError, OSError, ValueError) as error:
                 # Not only requests' own: it passes some of the errors below it on as they are.
-                name = "TimeoutError" if body.late else _name(error)
-                return NoAnswer(name) if body.asked_for else NotSent(name)
+                if body.asked_for:
+                    return NoAnswer(NO_ANSWER_IN_TIME if body.late else no_answer_in_words(error))
+                return NotSent(cause_in_words(error))
             finally:
                 self._bodies.discard(body)
 
@@ -205,14 +207,3 @@ def _read(response: requests.Response) -> bytes:
         if len(content) > _ANSWER_BYTES:
             raise ValueError
     return content
-
-
-def _name(error: BaseException) -> str:
-    """The kinds of an error and of what caused it; its text may hold a proxy's password."""
-    names = [type(error).__name__]
-    cause = error.args[0] if error.args and isinstance(error.args[0], BaseException) else None
-    while cause is not None and len(names) < 4:
-        names.append(type(cause).__name__)
-        reason = getattr(cause, "reason", None)
-        cause = reason if isinstance(reason, BaseException) else None
-    return " <- ".join(names)

@@ -274,8 +274,9 @@ def stop_message(sent: Sent, campaign: Campaign, urls: Mapping[Endpoint, str], *
     rest = f"{sent.pending} calls are pending. When it is mended, clear {task_id}: that sends those and only those."
     if stopped.stop is Stop.UNREACHABLE:
         return (
-            f"Phonon could not be reached at {urls[endpoint]} ({stopped.reason}); nothing was sent in these tries. "
-            f"Check {endpoint}_url and proxy of connection {conn_id!r}, and the network of the worker. {rest}"
+            f"Phonon could not be reached: {stopped.reason}.\n"
+            f"In these tries nothing was sent to {urls[endpoint]}. {endpoint}_url, proxy, verify and timeout "
+            f"are in the connection {conn_id!r}. {rest}"
         )
     if stopped.stop is Stop.UNCLEAR:
         return (

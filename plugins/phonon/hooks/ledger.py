@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from sqlalchemy import URL
 
 from phonon.errors import ConfigurationError, LedgerError
-from phonon.hooks.connections import MissingConnectionError, connection_of, extra_of
+from phonon.hooks.connections import MissingConnectionError, connection_of
 from phonon.ledger.store import Ledger
+
+if TYPE_CHECKING:
+    from phonon.hooks.postgres_ledger import PostgresPlace
 
 DEFAULT_CONN_ID = "phonon_ledger"
 _EXAMPLE = '{"conn_type": "postgres", "host": "...", "schema": "phonon_ledger", "login": "...", "password": "..."}'
@@ -28,11 +31,12 @@ def open_ledger(conn_id: str = DEFAULT_CONN_ID) -> Ledger:
 
     Raises ConfigurationError for a connection that cannot be a ledger's, LedgerError when the database fails.
     """
-    url = _url(conn_id)
-    if url.get_backend_name() == "sqlite":
-        _refuse_many_machines(conn_id)
     try:
-        return Ledger(url)
+        place = _place(conn_id)
+        if isinstance(place, URL):
+            _refuse_many_machines(conn_id)
+            return Ledger(place)
+        return Ledger(place.url, connect=place.connect)
     except ImportError as error:
         raise ConfigurationError(
             f"Connection {conn_id!r} needs the Python package {error.name}, which is not installed on this worker. "
@@ -40,7 +44,7 @@ def open_ledger(conn_id: str = DEFAULT_CONN_ID) -> Ledger:
         ) from None
 
 
-def _url(conn_id: str) -> URL:
+def _place(conn_id: str) -> URL | PostgresPlace:
     try:
         connection = connection_of(conn_id, of="the ledger", example=_EXAMPLE)
     except MissingConnectionError:
@@ -51,7 +55,9 @@ def _url(conn_id: str) -> URL:
     if connection.conn_type == "sqlite":
         return _sqlite_url(conn_id, connection.host or connection.schema or "")
     if connection.conn_type in {"postgres", "postgresql"}:
-        return _postgres_url(connection)
+        from phonon.hooks.postgres_ledger import PostgresPlace  # noqa: PLC0415 - an optional provider
+
+        return PostgresPlace(connection)
     raise ConfigurationError(
         f"Connection {conn_id!r} has the type {connection.conn_type!r}. The ledger is sqlite or postgres: it needs "
         "unique keys and transactions, which analytical warehouses do not keep."
@@ -70,21 +76,6 @@ def _sqlite_url(conn_id: str, path: str) -> URL:
             "correct the connection's host."
         )
     return URL.create("sqlite", database=str(file))
-
-
-def _postgres_url(connection: Any) -> URL:
-    options = {
-        key: str(value) for key, value in extra_of(connection).items() if key.startswith(("ssl", "connect_"))
-    }
-    return URL.create(
-        "postgresql+psycopg",
-        username=connection.login,
-        password=connection.password,
-        host=connection.host,
-        port=connection.port,
-        database=connection.schema,
-        query=options,
-    )
 
 
 def _refuse_doubt(conn_id: str) -> None:

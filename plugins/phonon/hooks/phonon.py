@@ -195,8 +195,9 @@ class PhononHook(HttpHook):  # type: ignore[misc] # Airflow's classes are untype
     def unreachable(self, endpoint: Endpoint, error: str) -> str:
         """Say that no connection could be made, and what to look at."""
         return (
-            f"Phonon could not be reached at {self.settings.urls[endpoint]} ({error}). Nothing was sent. Check "
-            f"{endpoint}_url and proxy of connection {self.phonon_conn_id!r}, and the network of the worker."
+            f"Phonon could not be reached: {error}.\n"
+            f"Nothing was sent to {self.settings.urls[endpoint]}. {endpoint}_url, proxy, verify and timeout "
+            f"are in the connection {self.phonon_conn_id!r}."
         )
 
     def test_connection(self) -> tuple[bool, str]:

@@ -6,6 +6,7 @@ import socket
 import ssl
 from urllib.parse import urlsplit
 
+from phonon.api.causes import cause_in_words
 from phonon.api.connection import ConnectionSettings
 
 
@@ -26,6 +27,5 @@ def try_to_connect(url: str, settings: ConnectionSettings) -> str | None:
                 with context.wrap_socket(plain, server_hostname=host):
                     pass
     except (OSError, ValueError) as error:  # ValueError: a name that cannot be a host's
-        said = getattr(error, "strerror", None) or "no answer"
-        return f"{host}:{port} could not be connected to ({type(error).__name__}: {said})."
+        return f"{host}:{port} could not be connected to: {cause_in_words(error, proxy=bool(settings.proxy))}."
     return None

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from phonon.errors import LedgerError, masked
@@ -26,9 +27,8 @@ _CACHE_KIB = 8_000
 """Of an SQLite file in memory: what a chunk of a plan reads of the index of numbers is still there as it writes."""
 _CHECKPOINT_PAGES = 8_000
 """Of SQLite's write-ahead log, 4 KiB each: a page that chunk after chunk changes is written back once."""
-_SYNCHRONOUS = """
-SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'
-"""
+_SYNCHRONOUS = "SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'synchronous_commit'"
+_QUICK = "phonon: commits are not durable by default"
 
 
 class Ledger:
@@ -37,12 +37,15 @@ class Ledger:
     :param url: of an SQLite file or a PostgreSQL database.
     :param clock: seconds since the epoch, for tests; by default PostgreSQL's own clock, so that workers
         whose clocks differ share one limit, or this machine's for SQLite.
+    :param connect: makes a psycopg connection, instead of one made from ``url``, whose database it must be of.
     """
 
-    def __init__(self, url: URL, *, clock: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self, url: URL, *, clock: Callable[[], float] | None = None, connect: Callable[[], Any] | None = None
+    ) -> None:
         if url.get_backend_name() == "sqlite" and not url.query.get("uri"):
             keep_private(Path(url.database or ""))
-        self._engine = _engine(url)
+        self._engine = _engine(url, connect)
         self._clock = clock
         self._place = url.render_as_string(hide_password=True)
         with self.transaction() as connection:
@@ -59,6 +62,8 @@ class Ledger:
         with self._errors(), self._engine.connect() as connection, connection.begin():
             if connection.dialect.name == "sqlite":
                 _begin_sqlite(connection, read_only=read_only)
+            elif _QUICK in connection.info and not read_only:
+                connection.exec_driver_sql("SET LOCAL synchronous_commit = on")
             yield connection
 
     @contextmanager
@@ -124,21 +129,34 @@ class Ledger:
         self._engine.dispose()
 
 
-def _engine(url: URL) -> Engine:
+def _engine(url: URL, connect: Callable[[], Any] | None) -> Engine:
     if url.get_backend_name() == "sqlite":
         engine = create_engine(url, connect_args={"timeout": _LOCK_WAIT_SECONDS, "check_same_thread": False})
         event.listen(engine, "connect", _configure_sqlite)
         return engine
-    # The default of the server or of the role may be another one, under which a sender could read a stale budget.
-    engine = create_engine(url, pool_pre_ping=True, hide_parameters=True, isolation_level="READ COMMITTED")
+    engine = create_engine(
+        url,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        # The server's or the role's default may be another one, under which a sender could read a stale budget.
+        isolation_level="READ COMMITTED",
+        **({} if connect is None else {"creator": connect}),
+    )
     event.listen(engine, "connect", _configure_postgres)
     return engine
 
 
-def _configure_postgres(connection: Any, _record: object) -> None:
-    """Have what is committed survive a crash of the server, also where it is set up not to."""
+def _configure_postgres(connection: Any, record: ConnectionPoolEntry) -> None:
+    """Keep nothing in the session: behind a pooler, each transaction may get another one.
+
+    A statement that was prepared in one session is unknown, or another one, in the next. Where the server is set
+    up to lose the last commits in a crash, each writing transaction asks for better, see ``Ledger.transaction``.
+    """
+    connection.prepare_threshold = None
     with connection.cursor() as cursor:
         cursor.execute(_SYNCHRONOUS)
+        if cursor.fetchone() == ("off",):
+            record.info[_QUICK] = True
     connection.commit()
 
 

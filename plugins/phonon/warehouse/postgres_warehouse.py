@@ -127,6 +127,9 @@ class PostgresWarehouse(Warehouse):
             connection = self._hook.get_conn()
         # The connection's extra may have switched it on, and then there would be no transaction to undo.
         connection.autocommit = False
+        if not _is_psycopg2(connection):
+            # Behind a pooler, the next transaction may get a session in which that name is unknown, or another's.
+            connection.prepare_threshold = None
         return connection
 
 
