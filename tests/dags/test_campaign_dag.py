@@ -83,7 +83,7 @@ def test_after_a_run_that_stopped_the_next_sends_the_rest(dag_world: DagWorld) -
 def test_a_dry_run_sends_nothing_and_leaves_the_contacts_to_the_real_one(dag_world: DagWorld) -> None:
     run = dag_world.run("bulk_campaign", conf={"dry_run": True})
     assert dag_world.phonon.summary()["requests"] == 0
-    assert dag_world.statuses("bulk_campaign") == {"suppressed": 60}
+    assert dag_world.statuses("bulk_campaign") == {"dry_run": 60}
 
     dag_world.run("bulk_campaign", at=run.logical_date)
     assert dag_world.statuses("bulk_campaign") == {"accepted": 60}

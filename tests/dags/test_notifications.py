@@ -216,7 +216,7 @@ def test_a_run_whose_query_fails_tells_that_it_failed(told: Any, web: WebServer)
 
 def test_a_dry_run_says_that_it_is_one(told: Any, mail: MailServer) -> None:
     told({"notifier": SMTP, "arguments": MAIL}, conf={"dry_run": True})
-    assert mail.subjects() == ["[told] dry run finished: suppressed 60"]
+    assert mail.subjects() == ["[told] dry run finished: dry_run 60"]
 
 
 def test_arguments_that_a_notifier_does_not_render_are_rendered_for_it(told: Any) -> None:

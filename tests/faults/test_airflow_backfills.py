@@ -111,7 +111,7 @@ def test_each_day_of_a_backfill_calls_its_own_contacts_and_none_of_a_day_that_is
     assert story.none.statuses == {
         NEWEST: {"accepted": DAY // 2, "held": DAY // 2},
         YESTERDAY: {"pending": DAY},
-        OLD: {"suppressed": DAY},
+        OLD: {"dry_run": DAY},
         OLDEST: {"pending": DAY},
     }
 
@@ -163,7 +163,7 @@ def test_the_pages_of_a_run_say_what_was_decided_and_why(story: Story, day: int,
 
 
 def test_the_results_say_why_nothing_was_sent(story: Story) -> None:
-    reasons = {row["reason"] for row in story.campaign.results() if row["status"] == "suppressed"}
+    reasons = {row["reason"] for row in story.campaign.results() if row["status"] == "dry_run"}
     assert reasons == {"backfill: older than 2 days"}
     rows = story.campaign.warehouse.execute("SELECT run_id, run_type, outcome FROM phonon_campaign_runs")
     assert {run_id: (kind, outcome) for run_id, kind, outcome in rows} == {

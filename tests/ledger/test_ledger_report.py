@@ -16,7 +16,7 @@ from phonon.ledger.schema import batches, calls
 from phonon.ledger.states import BatchState, CallStatus, call_status
 from phonon.ledger.store import Ledger
 
-_MAYBE = {Past.DOUBTFUL, Past.UNANSWERED, Past.MIXED}
+_MAYBE = {Past.ACCEPTED, Past.DOUBTFUL, Past.UNANSWERED, Past.MIXED}
 _STATUS = {
     BatchState.SENDING: "held",
     BatchState.UNKNOWN: "held",

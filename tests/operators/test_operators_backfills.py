@@ -47,7 +47,7 @@ def test_a_backfill_over_an_old_interval_sends_nothing_claims_nobody_and_says_wh
     desk.dag_run = backfill(OLD)
     desk.outbound()
     assert desk.phonon.summary()["requests"] == 0
-    assert reasons(desk) == {("suppressed", "backfill: older than 2 days")}
+    assert reasons(desk) == {("dry_run", "backfill: older than 2 days")}
     assert outcomes(desk) == ["backfill: older than 2 days"]
 
     desk.outbound(backfill={"max_age": "3d"})
@@ -70,7 +70,7 @@ def test_a_backfill_sends_nothing_of_what_a_run_over_the_old_interval_left(desk:
 def test_an_interval_without_an_end_is_too_old(desk: Desk) -> None:
     desk.dag_run = backfill(None)
     desk.outbound()
-    assert reasons(desk) == {("suppressed", "backfill: of unknown age")}
+    assert reasons(desk) == {("dry_run", "backfill: of unknown age")}
 
 
 def test_only_backfills_are_asked_for_their_age(desk: Desk) -> None:
@@ -83,7 +83,7 @@ def test_a_campaign_may_have_all_its_backfills_only_planned(desk: Desk) -> None:
     desk.dag_run = backfill(YOUNG)
     desk.outbound(backfill={"mode": "dry_run"})
     assert desk.phonon.summary()["requests"] == 0
-    assert reasons(desk) == {("suppressed", "backfill: dry run")}
+    assert reasons(desk) == {("dry_run", "backfill: dry run")}
     assert outcomes(desk) == ["backfill: dry run"]
 
 
@@ -98,7 +98,7 @@ def test_a_campaign_that_refuses_backfills_plans_nothing_in_one(desk: Desk) -> N
 def test_the_reason_that_a_person_gave_stays(desk: Desk) -> None:
     desk.dag_run = backfill(OLD)
     desk.outbound(dry_run=True)
-    assert reasons(desk) == {("suppressed", "dry run")}
+    assert reasons(desk) == {("dry_run", "dry run")}
     assert outcomes(desk) == ["dry run"]
 
 

@@ -18,7 +18,7 @@ from phonon.api.endpoints import Endpoint
 from phonon.api.request import thaw
 from phonon.contacts.cleaning import ContactColumns, MissingColumnsError
 from phonon.ledger.report import result_rows
-from phonon.ledger.schema import batches
+from phonon.ledger.schema import batches, plans
 from phonon.ledger.states import BatchState
 from phonon.ledger.store import Ledger
 from phonon.planning.planner import Planned, Planner
@@ -70,6 +70,10 @@ def _reasons(ledger: Ledger, interval_id: int) -> dict[str, str]:
     return {row["contact_id"]: row["reason"] or row["status"] for row in _rows(ledger, interval_id)}
 
 
+def _counted(planned: Planned) -> tuple[int, ...]:
+    return planned.planned, planned.invalid, planned.suppressed, planned.dry_run
+
+
 def _frozen(ledger: Ledger) -> list[list[dict[str, Any]]]:
     with ledger.transaction(read_only=True) as connection:
         rows = connection.execute(select(batches.c.frozen).order_by(batches.c.id)).scalars()
@@ -84,7 +88,6 @@ _OPTIONS = st.fixed_dictionaries(
         "max_calls": st.sampled_from([None, 0, 2]),
         "limit": st.sampled_from([None, 0, 1]),
         "dry_run": st.booleans(),
-        "test_numbers": st.sampled_from([(), (_number(9000),)]),
         "calls_per_batch": st.sampled_from([1, 2, 500]),
         "per_number": st.sampled_from([None, PerNumber(), PerNumber(2, 3)]),
     }
@@ -99,7 +102,7 @@ def test_every_row_of_a_query_is_counted_once_and_shown_once(
     ledger = Ledger(URL.create("sqlite"), clock=Clock())
     frames = [_frame(*rows).astype({"id": object, "mobile": object}) for rows in chunks]
     first = _plan(ledger, frames, **options)
-    assert first.rows_read == sum(map(len, chunks)) == first.planned + first.invalid + first.suppressed
+    assert first.rows_read == sum(map(len, chunks)) == sum(_counted(first))
     shown = _rows(ledger, first.interval_id)
     assert len(shown) == first.rows_read
     assert sum(row["status"] == "pending" for row in shown) == first.planned == sum(map(len, _frozen(ledger)))
@@ -235,7 +238,7 @@ def test_the_most_calls_of_an_interval_hold_for_all_its_runs(ledger: Ledger) -> 
 
 def test_a_dry_run_counts_and_claims_nothing(ledger: Ledger) -> None:
     dry = _plan(ledger, [_people(0, 3), _people(3, 6)], dry_run=True, max_calls=5)
-    assert (dry.admitted, dry.planned, dry.batches, dry.suppressed) == (5, 0, 0, 6)
+    assert (dry.admitted, dry.planned, dry.batches, dry.dry_run, dry.suppressed) == (5, 0, 0, 5, 1)
     assert list(_reasons(ledger, dry.interval_id).values()) == ["dry run"] * 5 + ["over max_calls"]
     assert _plan(ledger, [_people(0, 6)]).planned == 6
 
@@ -244,7 +247,30 @@ def test_test_numbers_are_called_instead_of_the_contacts(ledger: Ledger) -> None
     planned = _plan(ledger, [_people(0, 1), _people(1, 4)], test_numbers=(_number(9001), _number(9002)))
     called = [call["contact-numbers"] for batch in _frozen(ledger) for call in batch]
     assert called == [[_number(9001)], [_number(9002)]]
-    assert list(_reasons(ledger, planned.interval_id).values()) == ["pending", "pending", "test run", "test run"]
+    assert _reasons(ledger, planned.interval_id) == {"test:1": "pending", "test:2": "pending"}
+
+
+def test_a_test_run_is_counted_by_its_calls_alone(ledger: Ledger) -> None:
+    planned = _plan(ledger, [_people(0, 2), _frame(("a", "12"))], test_numbers=(_number(9001),))
+    again = _plan(ledger, [_people(0, 2)], test_numbers=(_number(9001), _number(9002)))
+    assert (planned.planned, again.planned) == (1, 1)
+    assert _reasons(ledger, planned.interval_id) == {"test:1": "pending", "test:2": "pending"}
+    with ledger.transaction(read_only=True) as connection:
+        assert connection.execute(select(plans.c.rows_read).order_by(plans.c.id)).scalars().all() == [1, 1]
+
+
+def test_a_dry_run_stands_in_nobodys_way(ledger: Ledger) -> None:
+    def real() -> Iterator[pd.DataFrame]:
+        yield _people(0, 2)
+        raise SystemExit
+
+    dry = _plan(ledger, [_people(0, 3)], dry_run=True, dry_run_reason="late: due 20 h before")
+    assert [row["status"] for row in _rows(ledger, dry.interval_id)] == ["dry_run"] * 3
+    with pytest.raises(SystemExit):
+        _plan(ledger, real(), run_id="run-2")
+    assert [row["status"] for row in _rows(ledger, dry.interval_id)] == ["pending", "pending", "dry_run"]
+    assert _plan(ledger, [_people(0, 3)], run_id="run-3").planned == 1
+    assert [row["status"] for row in _rows(ledger, dry.interval_id)] == ["pending"] * 3
 
 
 def test_a_call_that_fits_into_no_request_is_invalid_and_the_others_are_planned(ledger: Ledger) -> None:

@@ -188,7 +188,7 @@ def test_a_dry_run_suppresses_and_a_test_run_does_not(ledger: Ledger) -> None:
     dry = plan(ledger, [people], number(1), key="dry", dry_run=True)
     assert reasons(ledger, dry) == {"a": "do not call", "b": "do not call", "c": "dry run"}
     tried = plan(ledger, [people], number(1), key="try", test_numbers=[number(9)] * 2)
-    assert reasons(ledger, tried) == {"a": "pending", "b": "pending", "c": "test run"}
+    assert reasons(ledger, tried) == {"test:1": "pending", "test:2": "pending"}
     assert list(called(ledger).values()) == [[number(9)]] * 2
 
 

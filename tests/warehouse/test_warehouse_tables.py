@@ -223,6 +223,16 @@ def test_a_created_column_passes_its_own_check() -> None:
 
 
 def test_the_runs_table_has_a_column_for_each_status() -> None:
-    statuses = {"accepted", "accepted_earlier", "refused", "invalid", "suppressed", "held", "pending", "expired"}
+    statuses = {
+        "accepted",
+        "accepted_earlier",
+        "refused",
+        "invalid",
+        "suppressed",
+        "dry_run",
+        "held",
+        "pending",
+        "expired",
+    }
 
     assert statuses <= {column.name for column in runs_table(RESULTS_TABLE).columns}

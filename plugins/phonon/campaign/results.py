@@ -20,6 +20,10 @@ from phonon.ledger.store import Ledger
 from phonon.review.approval import ApprovalDesk
 from phonon.warehouse.warehouse import Warehouse
 
+COMPLETED = "completed"
+"""The outcome of a run that went to its end."""
+TEST_RUN = "test run"
+"""How the outcome of a run begins that called test numbers."""
 _WRITE_ROWS = 2_500
 _KEEP_NUMBERS_SECONDS = KEEP_NUMBERS_DAYS * 24 * 3600.0
 
@@ -79,13 +83,19 @@ class Push:
                 "last_sent_at": _datetime(figures.last_sent_at),
                 "seconds": figures.seconds,
                 "highest_in_any_minute": figures.highest_in_any_minute,
-                "outcome": REJECTED if rejection else outcome,
+                "outcome": self._outcome(REJECTED if rejection else outcome),
                 "recorded_at": recorded_at,
             },
             results_table=campaign.results_table,
         )
         self._log.info("%d rows of %s are in %s", rows, run.interval_key, campaign.results_table)
         return Pushed(counted, figures.seconds, rejection)
+
+    def _outcome(self, outcome: str) -> str:
+        """Say of a test run that it is one, and what came of it unless it went to its end."""
+        if not self._run.test_numbers:
+            return outcome
+        return TEST_RUN if outcome == COMPLETED else f"{TEST_RUN}: {outcome}"
 
 
 def _recorded(rows: GroupedRows, at: datetime) -> GroupedRows:

@@ -290,8 +290,8 @@ _OPEN_CALLS = select(func.coalesce(func.sum(batches.c.calls), 0)).where(
 _CLAIMED_ELSEWHERE = exists().where(
     calls.c.interval_id == bindparam("interval"),
     calls.c.contact_id == rejects.c.contact_id,
-    # A contact that is claimed can only be rejected by the same plan as repeated or bad, never as suppressed.
-    or_(rejects.c.status == CallStatus.SUPPRESSED, calls.c.plan_id != rejects.c.plan_id),
+    # A contact that is claimed can only be rejected by the same plan as repeated or bad, never by a rule.
+    or_(rejects.c.status != CallStatus.INVALID, calls.c.plan_id != rejects.c.plan_id),
 )
 _REJECTS_BY_STATUS = (
     select(rejects.c.status, func.count())

@@ -55,6 +55,8 @@ class CallStatus(StrEnum):
     REFUSED = "refused"
     INVALID = "invalid"
     SUPPRESSED = "suppressed"
+    DRY_RUN = "dry_run"
+    """Would have been called, by a run that sends nothing; ``reason`` says why it does not."""
     HELD = "held"
     PENDING = "pending"
     EXPIRED = "expired"

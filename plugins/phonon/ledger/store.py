@@ -43,8 +43,8 @@ class Ledger:
     def __init__(
         self, url: URL, *, clock: Callable[[], float] | None = None, connect: Callable[[], Any] | None = None
     ) -> None:
-        if url.get_backend_name() == "sqlite" and not url.query.get("uri"):
-            keep_private(Path(url.database or ""))
+        if url.get_backend_name() == "sqlite" and url.database and not url.query.get("uri"):
+            keep_private(Path(url.database))
         self._engine = _engine(url, connect)
         self._clock = clock
         self._place = url.render_as_string(hide_password=True)

@@ -81,13 +81,13 @@ def as_due(run: Run, campaign: Campaign, dag_run: Any) -> Run:
 
 def told_decision(run: Run, planned: Planned) -> str:
     """Say in one line what a run decided, and what came of its contacts. No number of a person is in it."""
-    suppressed, calls = planned.suppressed, f"{planned.planned} calls planned in {planned.batches} batches"
+    calls = f"{planned.planned} calls planned in {planned.batches} batches"
     what = f"calls {len(run.test_numbers)} test numbers" if run.test_numbers else "calls"
     if run.dry_run:
         what = f"sends nothing ({run.dry_run_reason})"
-        suppressed -= planned.admitted
         calls = f"{planned.admitted} would be called"
     return (
         f"{run.run_type} run over {run.interval_key}: {what}. Of {planned.rows_read} contacts: {calls}, "
-        f"{planned.already_planned} planned by an earlier run, {suppressed} suppressed, {planned.invalid} invalid."
+        f"{planned.already_planned} planned by an earlier run, {planned.suppressed} suppressed, "
+        f"{planned.invalid} invalid."
     )

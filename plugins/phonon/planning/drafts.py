@@ -40,6 +40,10 @@ class Draft(NamedTuple):
         """Reject the contact because a rule forbids the call."""
         return Reject(self.row_number, self.contact_id, CallStatus.SUPPRESSED, reason, self.number_last4)
 
+    def not_sent(self, reason: str) -> Reject:
+        """Note that every rule lets the call through and that its run sends nothing, and why."""
+        return Reject(self.row_number, self.contact_id, CallStatus.DRY_RUN, reason, self.number_last4)
+
 
 def drafts_of(contacts: Sequence[Contact], starts: StartTimes, first_row: int) -> tuple[list[Draft], list[Reject]]:
     """Make drafts of the contacts of a chunk that begins at ``first_row`` of the query."""

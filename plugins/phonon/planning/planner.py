@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ from phonon.planning.reported import ReportedCalls
 from phonon.planning.rules import PlanningRules
 from phonon.planning.start_times import StartTimes, last_sending_time
 from phonon.planning.suppression import NumberSet, Suppression
+from phonon.planning.tester import as_test_calls
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Planned:
     batches: int = 0
     invalid: int = 0
     suppressed: int = 0
+    dry_run: int = 0
+    """Contacts that would have been called, had the run sent anything."""
     already_planned: int = 0
     reported: int = 0
     """Contacts whose calls only a report of Phonon's has: claimed as accepted, not sent."""
@@ -83,7 +87,7 @@ class Planner:
         self._frequency = FrequencyLimit(ledger, rules)
         self._reported = ReportedCalls(ledger, rules)
         self._changes: UndoLog | None = None
-        self._planned_before = 0  # by earlier tries of the run, which its limit and test numbers count as well
+        self._planned_before = 0  # by earlier tries of the run, which its limit counts as well
 
     def plan(self, interval_key: str, chunks: Iterable[pd.DataFrame]) -> Planned:
         """Plan every row of the chunks; each chunk in one transaction, so a crash leaves whole chunks planned.
@@ -110,9 +114,8 @@ class Planner:
             planned = Planned(changes.plan.interval_id)
         with self._ledger.transaction() as connection:
             now = self._ledger.now(connection)
-            claims.finish_plan(
-                connection, changes.plan, rows_read=planned.rows_read, planned=planned.planned, now=now
-            )
+            rows = planned.planned + planned.reported if self._rules.test_numbers else planned.rows_read
+            claims.finish_plan(connection, changes.plan, rows_read=rows, planned=planned.planned, now=now)
         return planned
 
     def _undone_unless_read(self, chunks: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
@@ -157,6 +160,8 @@ class Planner:
         rejects += invalid_rows(cleaned.invalid, before.rows_read)
         drafts, rejects, earlier = without_known(connection, plan, drafts, rejects)
         changes.note_seen(earlier)
+        if self._rules.test_numbers:
+            drafts = as_test_calls(connection, plan, drafts, self._rules.test_numbers)
         reported = 0
         if any_reported:
             drafts, rejects, reported = self._reported.claim(connection, plan, interval_key, drafts, rejects)
@@ -164,25 +169,26 @@ class Planner:
         drafts = self._suppression.apply(connection, drafts, rejects)
         drafts = self._frequency.apply(connection, drafts, rejects)
         drafts = self._within_limits(connection, plan, drafts, rejects, before.admitted)
-        drafts = self._test_numbers(drafts, rejects, before.admitted)
         encoded = self._encode(drafts, rejects, interval_key)
         admitted = len(encoded)
         if self._rules.dry_run:
-            rejects += [each.draft.suppressed(self._rules.dry_run_reason) for each in encoded]
+            rejects += [each.draft.not_sent(self._rules.dry_run_reason) for each in encoded]
             encoded = []
-        claims.add_rejects(connection, plan, rejects)
+        # A test run's results are the calls that it made: of contacts whom it did not call there is nothing to say.
+        claims.add_rejects(connection, plan, [] if self._rules.test_numbers else rejects)
         batch_ids = self._freeze(connection, plan, encoded, now.timestamp())
         changes.batch_ids.extend(batch_ids)
         changes.rows_read += len(chunk)
-        invalid = sum(reject.status is CallStatus.INVALID for reject in rejects)
+        by_status = Counter(reject.status for reject in rejects)
         return replace(
             before,
             rows_read=before.rows_read + len(chunk),
             admitted=before.admitted + admitted,
             planned=before.planned + len(encoded),
             batches=before.batches + len(batch_ids),
-            invalid=before.invalid + invalid,
-            suppressed=before.suppressed + len(rejects) - invalid,
+            invalid=before.invalid + by_status[CallStatus.INVALID],
+            suppressed=before.suppressed + by_status[CallStatus.SUPPRESSED],
+            dry_run=before.dry_run + by_status[CallStatus.DRY_RUN],
             already_planned=before.already_planned + len(earlier),
             reported=before.reported + reported,
         )
@@ -203,15 +209,6 @@ class Planner:
             rejects += [draft.suppressed("over limit") for draft in drafts[room:]]
             drafts = drafts[:room]
         return drafts
-
-    def _test_numbers(self, drafts: list[Draft], rejects: list[Reject], admitted: int) -> list[Draft]:
-        """Replace the contacts' numbers by the test numbers, one call each; the other contacts are not called."""
-        numbers = self._rules.test_numbers
-        if not numbers:
-            return drafts
-        left = numbers[self._planned_before + admitted :]
-        rejects += [draft.suppressed("test run") for draft in drafts[len(left) :]]
-        return [draft._replace(numbers=[number]) for draft, number in zip(drafts, left, strict=False)]
 
     def _encode(self, drafts: Sequence[Draft], rejects: list[Reject], interval_key: str) -> list[_Encoded]:
         """Encode the calls, in the order they start; one that fits into no request is rejected."""

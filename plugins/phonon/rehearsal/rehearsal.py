@@ -83,7 +83,7 @@ class Rehearsal:
             .where(batches.c.run_id == self.occasion.run_id, batches.c.state == BatchState.PENDING)
             .group_by(calls.c.starts_at)
         )
-        reasons: dict[CallStatus, Counter[str]] = {CallStatus.INVALID: Counter(), CallStatus.SUPPRESSED: Counter()}
+        reasons: dict[CallStatus, Counter[str]] = {status: Counter() for status in CallStatus}
         for status, reason, count in connection.execute(
             select(rejects.c.status, rejects.c.reason, func.count()).group_by(rejects.c.status, rejects.c.reason)
         ):

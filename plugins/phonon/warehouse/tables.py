@@ -126,6 +126,7 @@ _RUNS = (
     Column("refused", Kind.BIGINT),
     Column("invalid", Kind.BIGINT),
     Column("suppressed", Kind.BIGINT),
+    Column("dry_run", Kind.BIGINT),
     Column("held", Kind.BIGINT),
     Column("pending", Kind.BIGINT),
     Column("expired", Kind.BIGINT),
