@@ -39,6 +39,7 @@ from phonon.operators.steps import (
     BranchOnResponseOperator,
     ExtractAndBatchOperator,
     PushResultsOperator,
+    ReviewHeldOperator,
     ReviewOperator,
     StopOperator,
     TriggerCallsOperator,
@@ -107,7 +108,7 @@ def _add_tasks(campaign: Campaign) -> None:
             ReviewOperator(task_id=REVIEW_REFUSED, campaign=campaign),
             f"{listed(codes_of(Means.BAD_CALL))}; {listed(codes_of(Means.FAILED, Means.PASSING))} repeated",
         ),
-        REVIEW_HELD: (ReviewOperator(task_id=REVIEW_HELD, campaign=campaign), "no clear answer, 209, 201"),
+        REVIEW_HELD: (ReviewHeldOperator(task_id=REVIEW_HELD, campaign=campaign), "no clear answer, 209, 201"),
         TOP_UP: (StopOperator(task_id=TOP_UP, campaign=campaign), listed(ACCOUNT_CODES)),
         FIX_CONFIGURATION: (
             StopOperator(task_id=FIX_CONFIGURATION, campaign=campaign),
@@ -116,8 +117,9 @@ def _add_tasks(campaign: Campaign) -> None:
     }
     for task, label in branches.values():
         branch >> Label(label) >> task
-    # These two fail the run, and only after its results are in the warehouse.
-    push >> [branches[TOP_UP][0], branches[FIX_CONFIGURATION][0]]
+    # What ends the run comes after its results are in the warehouse; where they are not, no branch is reached, and
+    # so the run fails: Airflow looks at the last tasks only.
+    push >> [task for task, _ in branches.values()]
 
 
 def _senders(campaign: Campaign) -> Any:

@@ -46,8 +46,8 @@ def campaigns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         (Fault(Kind.CODE, code=212, times=None), "bulk", {"top_up"}, "failed"),
         (Fault(Kind.CODE, code=401, times=None), "realtime", {"fix_configuration"}, "failed"),
-        (Fault(Kind.RESET, when=When.AFTER), "bulk", {"review_held"}, "success"),
-        (Fault(Kind.PARTIAL, fraction=0.5, times=None), "bulk", {"accepted", "review_held"}, "success"),
+        (Fault(Kind.RESET, when=When.AFTER), "bulk", {"review_held"}, "failed"),
+        (Fault(Kind.PARTIAL, fraction=0.5, times=None), "bulk", {"accepted", "review_held"}, "failed"),
         (Fault(Kind.CODE, code=208, times=None), "bulk", {"review_refused"}, "success"),
     ],
     ids=["212", "401", "lost", "209", "208"],

@@ -96,6 +96,7 @@ _SOME_VALUES: dict[str, Any] = {
     "follow_up": {"of": "renewals", "status": ["expired"]},
     "approval": None,
     "backfill": {"mode": "dry_run"},
+    "on_held": "succeed",
     "late": {"after": "3h", "then": "call"},
     "on_unknown": {"bulk": "resend"},
     "notify": [{"notifier": "a.B", "on": ["held"]}],

@@ -250,6 +250,12 @@ class CampaignJob:
             waiting = min(waiting, self._run.limit)
         return dispatcher.send(interval_id, Progress(self._log, waiting if share == WHOLE else None, per_minute))
 
+    def held(self) -> list[HeldBatch]:
+        """What is held of the interval now, and still waits for something."""
+        interval_id = self._interval_id()
+        with self._ledger.transaction(read_only=True) as connection:
+            return held_batches(connection, interval_id)
+
     def push_results(self, outcome: str) -> Pushed:
         """Replace the interval's rows in the results table, and the run's row in the table of runs."""
         from phonon.campaign.results import Push  # noqa: PLC0415 - as above

@@ -26,7 +26,7 @@ from phonon.campaign.flow_variables import FlowVariables
 from phonon.campaign.follow_up import FollowUp
 from phonon.campaign.late import Late
 from phonon.campaign.notification import Notification
-from phonon.campaign.parts import FIXED, Limits, OnUnknown, Window, without_repeats
+from phonon.campaign.parts import FIXED, Limits, OnHeld, OnUnknown, Window, without_repeats
 from phonon.campaign.purposes import Purpose
 from phonon.campaign.schedule import AssetSchedule, Schedule
 from phonon.campaign.shapes import (
@@ -189,6 +189,14 @@ class Campaign(BaseModel):
         default=OnUnknown(),
         description="What to do when nobody can tell whether Phonon took a batch: hold it for a person, or resend.",
         examples=[{"bulk": "hold", "realtime": "resend"}],
+    )
+    on_held: OnHeld = Field(
+        default=OnHeld.FAIL,
+        description=(
+            "How a run ends that leaves calls held, once its results are pushed: fail, since they wait for a "
+            "person, or succeed."
+        ),
+        examples=["fail", "succeed"],
     )
     notify: tuple[Notification, ...] = Field(
         default=(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from enum import StrEnum
 from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt
@@ -150,6 +151,13 @@ class Limits(BaseModel):
         description="How often one number is called; null for no limit.",
         examples=[{"calls": 1, "days": 1}],
     )
+
+
+class OnHeld(StrEnum):
+    """How a run ends whose calls are held."""
+
+    FAIL = "fail"
+    SUCCEED = "succeed"
 
 
 class OnUnknown(BaseModel):

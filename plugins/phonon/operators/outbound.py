@@ -11,12 +11,14 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskA
 from phonon.api.endpoints import Endpoint
 from phonon.campaign.model import Campaign
 from phonon.campaign.notices import held_notice, not_pushed_notice, stopped_notice
+from phonon.campaign.parts import OnHeld
 from phonon.campaign.purposes import Purpose
 from phonon.errors import ConfigurationError, PhononError
 from phonon.operators.asking import carry_out
 from phonon.operators.campaign_sql import RendersCampaignSql
 from phonon.operators.context import airflow_errors, run_of
 from phonon.operators.decisions import DECISION, as_backfill, as_due
+from phonon.operators.held import end_with_held
 from phonon.operators.keywords import (
     AIRFLOWS_OWN,
     OPERATORS_KEYS,
@@ -71,6 +73,7 @@ class PhononOutboundOperator(RendersCampaignSql, CampaignOperator):
     :param backfill: whether a backfill calls: ``mode``, ``max_age``.
     :param late: what a scheduled run does that begins long after it was due: ``after``, ``then``.
     :param on_unknown: ``hold`` or ``resend`` for each endpoint.
+    :param on_held: ``fail`` (default) or ``succeed`` when calls are held, after the results are pushed.
     :param notify: who is told what, by which notifier.
     :param correlation_key: flow variable that carries the client-identifier; None for none.
     :param results_table: table that the results are written to, with its schema if it needs one.
@@ -110,6 +113,7 @@ class PhononOutboundOperator(RendersCampaignSql, CampaignOperator):
         backfill: Mapping[str, Any] | None = None,
         late: Mapping[str, Any] | None = None,
         on_unknown: Mapping[str, str] | None = None,
+        on_held: OnHeld | str | None = None,
         notify: Sequence[Mapping[str, Any]] | None = None,
         correlation_key: str | None = "ClientIdentifier",
         results_table: str = "phonon_call_results",
@@ -225,6 +229,11 @@ class PhononOutboundOperator(RendersCampaignSql, CampaignOperator):
         if summary["stop"]:
             _report(context, summary)
             raise AirflowFailException(summary["message"])
+        if summary["held"]:
+            with self.job(run, warehouse=False) as job:
+                held = job.held()
+            _report(context, summary)
+            end_with_held(self.campaign, held, self.log, task_id=self.task_id)
         return summary
 
     def _tell(self, context: Mapping[str, Any], run: Run, pushed: Pushed, summary: Mapping[str, Any]) -> None:

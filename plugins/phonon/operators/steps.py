@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from phonon.operators.asking import ask, carry_out
 from phonon.operators.campaign_sql import RendersCampaignSql
 from phonon.operators.context import airflow_errors, check_partition, run_of
 from phonon.operators.decisions import DECISION, as_backfill, as_due, told_decision
+from phonon.operators.held import end_with_held, held_line
 from phonon.operators.new_rows import with_new_rows
 from phonon.operators.notifying import announce, is_last_try, told_of
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from phonon.campaign.notices import Notice
     from phonon.campaign.results import Pushed
     from phonon.campaign.run import Run
-    from phonon.ledger.report import Totals
+    from phonon.ledger.report import HeldBatch, Totals
 
 EXTRACT_AND_BATCH = "extract_and_batch"
 APPROVE = "approve"
@@ -43,6 +44,13 @@ _SHOWN_BATCHES = 50
 _FAILED = (
     "The run failed before all of its calls were sent; the log of the task that failed says why. When it is "
     "mended, clear that task: it takes up what is left and calls nobody twice."
+)
+
+
+_NO_REPORT = (
+    "Clear trigger_calls: that sends what is left, calls nobody twice, and reports what came of it.\n"
+    "It has left no report, as when somebody marks it success or failed by hand. If shards was changed meanwhile, "
+    "clear the whole run instead. What was sent is in the ledger."
 )
 
 
@@ -268,7 +276,10 @@ class BranchOnResponseOperator(BaseBranchOperator):  # type: ignore[misc] # as a
 
     def choose_branch(self, context: Mapping[str, Any]) -> list[str]:
         """Every branch that has calls, and ``accepted`` when there was nothing to send."""
-        return branches_of(summary_of(context["ti"]))
+        summary = summary_of(context["ti"])
+        if not summary:
+            raise AirflowFailException(_NO_REPORT)
+        return branches_of(summary)
 
 
 class ReviewOperator(CampaignOperator):
@@ -279,17 +290,25 @@ class ReviewOperator(CampaignOperator):
         summary = summary_of(context["ti"])
         self.log.info("Calls by status: %s", _listed(summary["by_status"]))
         self.log.info("Calls by response code: %s", _listed(summary["by_code"]))
-        if self.task_id == REVIEW_HELD:
-            for batch in summary["held"]:
-                self.log.warning(
-                    "Batch %s is held: %s calls, sent at %s, request-id %s: %s",
-                    *(batch[key] for key in ("batch_id", "calls", "sent_at", "request_id", "reason")),
-                )
-            self.log.warning(
-                "A person settles what is held: with the Dag phonon_held_batches, or on the command line, from "
-                "'phonon held list' on"
-            )
-            self.announce(context, held_notice(told_of(self.campaign, self.run_of(context)), summary))
+
+
+class ReviewHeldOperator(CampaignOperator):
+    """A branch: what is held waits for a person, so the run fails until that is settled."""
+
+    def execute(self, context: Mapping[str, Any]) -> None:
+        """Log what is held now and tell people; fail unless nothing is left or the campaign lets it pass."""
+        summary = summary_of(context["ti"])
+        with airflow_errors():
+            run = self.run_of(context)
+            with self.job(run, warehouse=False) as job:
+                held = job.held()
+        if not held:
+            self.log.info("Nothing is held any more")
+            return
+        for batch in held[:_SHOWN_BATCHES]:
+            self.log.warning("%s", held_line(batch, self.campaign.calling_window.timezone))
+        self.announce(context, held_notice(told_of(self.campaign, run), summary | _held(held)))
+        end_with_held(self.campaign, held, self.log, task_id=self.task_id)
 
 
 class StopOperator(CampaignOperator):
@@ -380,8 +399,14 @@ def _summary(campaign: str, run: Run, sent: Sent, message: str) -> dict[str, Any
         "stop": sent.stopped.stop.value if sent.stopped else None,
         "message": message,
         "at_limit": sent.is_at_limit,
-        "held_calls": sum(batch.calls for batch in sent.held),
         "dry_run": run.dry_run_reason if run.dry_run else None,
+        **_held(sent.held),
+    }
+
+
+def _held(batches: Sequence[HeldBatch]) -> dict[str, Any]:
+    return {
+        "held_calls": sum(batch.calls for batch in batches),
         "held": [
             {
                 "batch_id": batch.id,
@@ -390,7 +415,7 @@ def _summary(campaign: str, run: Run, sent: Sent, message: str) -> dict[str, Any
                 "request_id": batch.request_id,
                 "reason": batch.reason,
             }
-            for batch in sent.held[:_SHOWN_BATCHES]
+            for batch in batches[:_SHOWN_BATCHES]
         ],
     }
 
