@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy import URL
 
 from phonon.campaign.new_rows import TakingNewRows
+from phonon.campaign.new_rows_beginning import NewRowsBeginning
 from phonon.campaign.schedule import NewRows
 from phonon.cursor_value import RowRange
 from phonon.errors import ConfigurationError
@@ -75,7 +76,7 @@ class World:
 
     def insert(self, count: int) -> None:
         with duckdb.connect(str(self.file)) as connection:
-            connection.execute(f"INSERT INTO leads SELECT * FROM range({self.rows}, {self.rows + count})")
+            connection.execute(f"INSERT INTO leads (id) SELECT * FROM range({self.rows}, {self.rows + count})")
         self.rows += count
 
     def look(self) -> RowRange | None:
@@ -172,6 +173,57 @@ def test_a_run_by_hand_before_anything_is_new_says_so_and_a_dry_run_takes_nothin
     event = world.look()
     assert world.run("dry again", event, record=False) == [2]
     assert world.run("real", event) == [2]
+
+
+def _by(world: World, cursor: str) -> TakingNewRows:
+    watch = NewRows(table="leads", cursor=cursor, every="1s", settle="1s")
+    return TakingNewRows("motor", watch, world.ledger, world.warehouse)
+
+
+@pytest.fixture
+def changed(world: World) -> World:
+    """A campaign that has called three rows by one cursor, and has another one now; two rows came meanwhile."""
+    with duckdb.connect(str(world.file)) as connection:
+        connection.execute("ALTER TABLE leads ADD COLUMN seq BIGINT")
+    world.look()
+    world.run_of_all_told()
+    world.insert(3)
+    world.look()
+    world.run_of_all_told()
+    world.insert(2)
+    with duckdb.connect(str(world.file)) as connection:
+        connection.execute("UPDATE leads SET seq = 100 + id")
+    return world
+
+
+@pytest.mark.parametrize("record", [True, False])
+def test_another_cursor_is_refused_with_the_command_that_carries_over(changed: World, record: bool) -> None:
+    with pytest.raises(ConfigurationError, match=r"^Run: phonon new-rows begin motor --after VALUE\."):
+        _by(changed, "seq").query("SELECT id, seq FROM leads", "by seq", None, record=record)
+    changed.look()
+    changed.run_of_all_told()  # changed back, it goes on where it was
+    assert list(changed.runs.values()) == [[], [0, 1, 2], [3, 4]]
+
+
+def test_carried_over_each_row_still_goes_to_one_run(changed: World) -> None:
+    watch = NewRows(table="leads", cursor="seq", every="1s", settle="1s")
+    beginning = NewRowsBeginning("motor", watch, ledger=changed.ledger, warehouse=changed.warehouse)
+    found = beginning.look("102")
+    assert found.waiting == 2
+    beginning.begin(found)
+    sql = _by(changed, "seq").query("SELECT id, seq FROM leads", "by seq", None, record=True)
+    taken = [int(value) for chunk in changed.warehouse.read(sql, chunk_rows=100) for value in chunk["id"]]
+    assert taken == [3, 4]
+    with pytest.raises(ConfigurationError, match="another cursor, table or query"):
+        changed.run("back again", None)
+
+
+def test_what_is_no_value_of_the_cursor_is_refused(changed: World) -> None:
+    watch = NewRows(table="leads", cursor="seq", every="1s", settle="1s")
+    beginning = NewRowsBeginning("motor", watch, ledger=changed.ledger, warehouse=changed.warehouse)
+    with pytest.raises(ConfigurationError, match="yesterday: not a value of seq, which is a number such as 104"):
+        beginning.look("yesterday")
+    assert beginning.look(None).waiting == 0
 
 
 _STEPS = st.lists(st.sampled_from(["insert", "look", "restart", "run", "repeat", "lose store"]), max_size=25)

@@ -10,7 +10,7 @@ from phonon.campaign.schedule import NewRows
 from phonon.cursor_value import CursorValue, RowRange
 from phonon.errors import ConfigurationError
 from phonon.ledger.claims import find_interval, lock_campaign
-from phonon.ledger.row_ranges import newest_range, range_of, record_range
+from phonon.ledger.row_ranges import last_watched, newest_range, range_of, record_range
 from phonon.ledger.store import Ledger
 from phonon.warehouse.growing import GrowingColumn, watched_column
 from phonon.warehouse.warehouse import Warehouse
@@ -36,21 +36,23 @@ class TakingNewRows:
         Raises ConfigurationError when nobody can tell which rows are new, and as GrowingColumn.between does.
         """
         column = GrowingColumn(self.warehouse, contacts, self.watch.cursor, "The contacts query")
-        if not record and told is None and self._newest() is None:
+        if not record and told is None and self._is_new():
             return contacts
         return column.between(self._rows(interval_key, told, record=record))
 
-    def _newest(self) -> RowRange | None:
+    def _is_new(self) -> bool:
         with self.ledger.transaction(read_only=True) as connection:
-            return newest_range(connection, self._watched)
+            return last_watched(connection, self.campaign) is None
 
     def _rows(self, interval_key: str, told: RowRange | None, *, record: bool) -> RowRange:
         with self.ledger.transaction() as connection:
             interval_id = find_interval(connection, self.campaign, interval_key)
             taken = range_of(connection, self._watched, interval_id)
             newest = newest_range(connection, self._watched)
-        if taken is not None:
+            last = last_watched(connection, self.campaign)
+        if taken is not None and last == self._watched:
             return taken
+        self._check_unchanged(last)
         if told is None and newest is None:
             raise ConfigurationError(
                 f"Campaign {self.campaign} calls rows that are added after its first run, which starts by itself "
@@ -60,12 +62,24 @@ class TakingNewRows:
         told = told or RowRange(None, self._settled())
         with self.ledger.transaction() as connection:
             lock_campaign(connection, self.campaign)
+            self._check_unchanged(last_watched(connection, self.campaign))
             taken = range_of(connection, self._watched, interval_id)
             if taken is None:
                 taken = _next(newest_range(connection, self._watched), told)
                 if record:
                     record_range(connection, self._watched, interval_id, taken)
         return taken
+
+    def _check_unchanged(self, last: str | None) -> None:
+        """Raise if the campaign has watched something else last: its watermark says nothing of other rows."""
+        if last not in {None, self._watched}:
+            raise ConfigurationError(
+                f"Run: phonon new-rows begin {self.campaign} --after VALUE. Rows beyond VALUE are new then.\n"
+                f"new_rows of campaign {self.campaign} has another cursor, table or query than when it ran last: "
+                "nobody can tell which rows were called already. Nothing was planned. VALUE is the greatest "
+                f"{self.watch.cursor} of the rows that were called. Or leave out all rows that are there by "
+                "--from-now, or change the file back."
+            )
 
     def _settled(self) -> CursorValue | None:
         """How far the column has grown, once the rows before that can be seen."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from phonon.cli import campaigns, do_not_call, held, ledger, pauses
+from phonon.cli import campaigns, do_not_call, held, ledger, new_rows, pauses
 from phonon.cli.session import DEFAULT_LEDGER, Session
 from phonon.errors import PhononError
 
@@ -36,6 +36,7 @@ app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(held.app, name="held")
 app.add_typer(do_not_call.app, name="do-not-call")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(new_rows.app, name="new-rows")
 app.command("pause")(pauses.pause)
 app.command("resume")(pauses.resume)
 app.command("pauses")(pauses.show)

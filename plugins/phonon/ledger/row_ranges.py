@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert, select
 
 from phonon.cursor_value import RowRange
 from phonon.errors import LedgerError
-from phonon.ledger.schema import row_ranges
+from phonon.ledger.schema import intervals, row_ranges
 
 
 def range_of(connection: Connection, watched: str, interval_id: int) -> RowRange | None:
@@ -24,6 +24,20 @@ def newest_range(connection: Connection, watched: str) -> RowRange | None:
     """The range that was taken last, by whichever interval."""
     newest = select(row_ranges).where(row_ranges.c.watched == watched).order_by(row_ranges.c.id.desc()).limit(1)
     return _range(connection.execute(newest).one_or_none())
+
+
+def last_watched(connection: Connection, campaign: str) -> str | None:
+    """What the campaign's newest range is of; None before its first."""
+    of_campaign = row_ranges.join(intervals, intervals.c.id == row_ranges.c.interval_id)
+    newest = (
+        select(row_ranges.c.watched)
+        .select_from(of_campaign)
+        .where(intervals.c.campaign == campaign)
+        .order_by(row_ranges.c.id.desc())
+        .limit(1)
+    )
+    watched: str | None = connection.execute(newest).scalar()
+    return watched
 
 
 def record_range(connection: Connection, watched: str, interval_id: int, rows: RowRange) -> None:
