@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -56,6 +57,9 @@ def test_the_tutorial_leads_to_a_scheduled_campaign(tmp_path: Path) -> None:
             "SELECT count(*) FROM phonon_call_results WHERE status = 'accepted'"
         ).fetchone()
     assert accepted > 40
+    with sqlite3.connect(tmp_path / "airflow" / "airflow.db") as metadata:
+        found = {name for (name,) in metadata.execute("SELECT dag_id FROM dag")}
+    assert found >= {"renewal_reminder", "phonon_held_batches", "phonon_pause", "phonon_ledger_maintenance"}
     assert not re.search(r"99999[ -]?\d{5}|TUTORIALTUTORIAL", done.stdout)
 
 

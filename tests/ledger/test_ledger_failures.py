@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, insert, make_url
+from sqlalchemy import URL, insert, make_url, text
 
 from phonon.errors import LedgerError
 from phonon.ledger import store
@@ -17,7 +17,7 @@ from trial import sqlite_url
 
 
 def test_a_folder_that_is_missing_is_told_with_the_cure(tmp_path: Path) -> None:
-    with pytest.raises(LedgerError, match=r"unable to open database file.*phonon_ledger"):
+    with pytest.raises(LedgerError, match=r"(?s)'phonon_ledger'.*unable to open database file"):
         Ledger(sqlite_url(tmp_path / "missing"))
 
 
@@ -40,8 +40,9 @@ def test_a_ledger_that_stays_locked_is_told(tmp_path: Path, monkeypatch: pytest.
     ledger = Ledger(sqlite_url(tmp_path))
     with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(LedgerError, match="locked"), ledger.transaction():
+        with pytest.raises(LedgerError, match="locked") as told, ledger.transaction():
             pass
+    assert str(told.value).startswith("End what holds the ledger's file: another program (a shell, a backup)")
     ledger.close()
 
 
@@ -57,9 +58,9 @@ def test_an_error_of_the_database_hides_the_values_of_the_statement(ledger: Ledg
     values = {"campaign": "919999912345", "interval_key": "secret" * 10}
     with pytest.raises(LedgerError) as caught, ledger.transaction() as connection:
         connection.execute(insert(intervals), [values, values])
-    text = "".join(traceback.format_exception(caught.value))
-    assert "919999912345" not in text
-    assert "secretsecret" not in text
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "919999912345" not in shown
+    assert "secretsecret" not in shown
 
 
 def test_a_connection_that_was_ended_by_the_server_is_replaced(postgres_server: PostgresDatabase) -> None:
@@ -84,3 +85,43 @@ def _write_and_fail(ledger: Ledger) -> None:
     with ledger.transaction() as connection:
         connection.execute(insert(meta).values(name="half", value="done"))
         raise ZeroDivisionError
+
+
+_DELETE = "DELETE FROM phonon_ledger_meta"
+
+
+@pytest.mark.parametrize(
+    ("setting", "statement", "remedy"),
+    [
+        ("statement_timeout = 50", "SELECT pg_sleep(5)", "Raise the time limits of the ledger's role"),
+        ("lock_timeout = 50", "LOCK TABLE phonon_ledger_meta", "Raise the time limits of the ledger's role"),
+        ("transaction_read_only = on", _DELETE, "Point the connection 'mine' at the primary server"),
+        ("role = pg_read_all_data", _DELETE, "Let the user of the connection 'mine' create and write"),
+    ],
+)
+def test_what_postgres_reports_has_the_remedy_that_fits_it(
+    postgres_server: PostgresDatabase, setting: str, statement: str, remedy: str
+) -> None:
+    ledger = Ledger(make_url(postgres_server.url), conn_id="mine")
+
+    def fail() -> None:
+        with ledger.transaction() as connection:
+            connection.execute(text(f"SET LOCAL {setting}"))
+            connection.execute(text(statement))
+
+    with ledger.transaction() as other:
+        if statement.startswith("LOCK"):
+            other.execute(text(statement))
+        with pytest.raises(LedgerError) as told:
+            fail()
+    first, _, second = str(told.value).partition("\n")
+    assert first.startswith(remedy)
+    assert len(first) < 120
+    assert second.startswith("The ledger at postgresql")
+    ledger.close()
+
+
+def test_a_remedy_names_the_connection_of_the_ledger(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_text("not a database, " * 100)
+    with pytest.raises(LedgerError, match=r"^Check the connection 'mine': the file that it names is no SQLite"):
+        Ledger(sqlite_url(tmp_path), conn_id="mine")

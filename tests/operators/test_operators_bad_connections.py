@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from closed_port import closed_port
 from operators.desk import PEOPLE, SECURITY_ID, Desk, leaked
+from phonon.errors import ConfigurationError
+from phonon.hooks.ledger import open_ledger
+from phonon.hooks.warehouse import warehouse_of
 from phonon.operators.context import PhononTaskError
 
 
@@ -180,6 +186,35 @@ LEDGER = [
         for executor in ("CeleryExecutor", "KubernetesExecutor", "LocalExecutor,CeleryExecutor")
     ),
 ]
+
+
+NOT_INSTALLED = [
+    ("warehouse", "duckdb", "airflow.providers.duckdb.hooks.duckdb", "duckdb"),
+    ("warehouse", "duckdb", "duckdb", "duckdb"),
+    ("warehouse", "duckdb", "pyarrow", "duckdb"),
+    ("phonon_ledger", "postgres", "psycopg", "postgres"),
+]
+
+
+@pytest.mark.parametrize(("conn_id", "conn_type", "module", "extra"), NOT_INSTALLED)
+def test_a_package_that_is_not_installed_is_one_sentence_that_names_the_extra(
+    desk: Desk, conn_id: str, conn_type: str, module: str, extra: str
+) -> None:
+    desk.connect(conn_id, conn_type=conn_type, host=str(desk.warehouse_file), schema="s", login="u")
+    for name in [name for name in sys.modules if name.startswith("phonon.warehouse.duckdb")]:
+        desk.environment.delitem(sys.modules, name)
+    for name in [name for name in sys.modules if name == module or name.startswith(f"{module}.")]:
+        desk.environment.setitem(sys.modules, name, None)
+    desk.environment.setitem(sys.modules, module, None)
+    open_it = open_ledger if conn_id == "phonon_ledger" else warehouse_of
+    with pytest.raises(ConfigurationError) as told:
+        open_it(conn_id)
+    first, _, second = str(told.value).partition("\n")
+    assert first.startswith(f"Install airflow-provider-phonon[{extra}] on the workers: connection {conn_id!r} of ")
+    assert "is not installed here." in second
+    assert len(first) < 120
+    extras = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert extra in extras["optional-dependencies"]
 
 
 def _text_file(desk: Desk) -> str:

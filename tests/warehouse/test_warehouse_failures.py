@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 import duckdb
 import psycopg
 import pytest
@@ -76,3 +78,14 @@ def test_a_token_of_motherduck_is_hidden() -> None:
 
 def test_a_long_message_is_cut() -> None:
     assert len(database_message(duckdb_error(f"SELECT {'a' * 5000}"))) < 600
+
+
+def test_a_time_limit_of_the_server_has_its_own_remedy(postgres_server: PostgresDatabase) -> None:
+    error = postgres_error(postgres_server, "SET statement_timeout = 20; SELECT pg_sleep(5)")
+    with pytest.raises(WarehouseError, match="Raise the statement_timeout of its user") as told, _reading():
+        raise error
+    assert "may read" not in str(told.value)
+
+
+def _reading() -> AbstractContextManager[None]:
+    return reported("dwh", "reading the contacts", "Check that the user may read it.")

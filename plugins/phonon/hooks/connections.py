@@ -56,6 +56,19 @@ def extra_of(connection: Any) -> Mapping[str, Any]:
     return content
 
 
+def not_installed(conn_id: str, *, of: str, extra: str, package: str | None) -> ConfigurationError:
+    """Say that the packages of a database are missing, and which extra brings them.
+
+    :param of: what the connection is of: "the warehouse".
+    :param extra: the extra of this package.
+    :param package: what could not be imported, if that is known.
+    """
+    return ConfigurationError(
+        f"Install airflow-provider-phonon[{extra}] on the workers: connection {conn_id!r} of {of} needs it.\n"
+        f"The Python package {package or 'of its database'} is not installed here."
+    )
+
+
 def _missing(conn_id: str, of: str, example: str) -> ConfigurationError:
     variable = f"AIRFLOW_CONN_{conn_id.upper()}"
     if os.environ.get(variable):  # Airflow goes on to the next place when it cannot read this one

@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from sqlalchemy import URL
 
 from phonon.errors import ConfigurationError, LedgerError
-from phonon.hooks.connections import MissingConnectionError, connection_of
+from phonon.hooks.connections import MissingConnectionError, connection_of, not_installed
 from phonon.ledger.store import Ledger
 
 if TYPE_CHECKING:
@@ -35,13 +35,10 @@ def open_ledger(conn_id: str = DEFAULT_CONN_ID) -> Ledger:
         place = _place(conn_id)
         if isinstance(place, URL):
             _refuse_many_machines(conn_id)
-            return Ledger(place)
-        return Ledger(place.url, connect=place.connect)
+            return Ledger(place, conn_id=conn_id)
+        return Ledger(place.url, connect=place.connect, conn_id=conn_id)
     except ImportError as error:
-        raise ConfigurationError(
-            f"Connection {conn_id!r} needs the Python package {error.name}, which is not installed on this worker. "
-            "Install the extra of the ledger's database: airflow-provider-phonon[postgres]."
-        ) from None
+        raise not_installed(conn_id, of="the ledger", extra="postgres", package=error.name) from None
 
 
 def _place(conn_id: str) -> URL | PostgresPlace:

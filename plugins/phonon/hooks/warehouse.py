@@ -7,8 +7,11 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowException
 
 from phonon.errors import ConfigurationError
-from phonon.hooks.connections import connection_of
+from phonon.hooks.connections import connection_of, not_installed
 from phonon.warehouse.warehouse import Warehouse, open_warehouse
+
+_EXTRAS = {"duckdb": "duckdb", "postgres": "postgres"}
+"""Extras of this package, by the connection type that needs them."""
 
 _EXAMPLE = '{"conn_type": "duckdb", "host": "/path/of/warehouse.duckdb"}'
 
@@ -20,10 +23,15 @@ def warehouse_of(conn_id: str) -> Warehouse:
     installed.
     """
     connection = connection_of(conn_id, of="the warehouse", example=_EXAMPLE)
-    hook = _duckdb_hook(connection) if connection.conn_type == "duckdb" else _hook(connection)
-    if not hasattr(hook, "get_conn"):
-        raise ConfigurationError(f"Connection {conn_id!r} of type {connection.conn_type!r} is not of a database.")
-    return open_warehouse(hook, conn_id=conn_id)
+    try:
+        hook = _duckdb_hook(connection) if connection.conn_type == "duckdb" else _hook(connection)
+        if not hasattr(hook, "get_conn"):
+            raise ConfigurationError(
+                f"Connection {conn_id!r} of type {connection.conn_type!r} is not of a database."
+            )
+        return open_warehouse(hook, conn_id=conn_id)
+    except ImportError as error:
+        raise _no_hook(connection, error) from None
 
 
 def _duckdb_hook(connection: Any) -> Any:
@@ -44,7 +52,15 @@ def _hook(connection: Any) -> Any:
     try:
         return connection.get_hook()
     except (AirflowException, ImportError, ValueError) as error:
-        raise ConfigurationError(
-            f"Connection {connection.conn_id!r} has the type {connection.conn_type!r}, for which there is no hook "
-            f"({type(error).__name__}). Install its provider, or correct the type."
-        ) from None
+        raise _no_hook(connection, error) from None
+
+
+def _no_hook(connection: Any, error: Exception) -> ConfigurationError:
+    extra = _EXTRAS.get(connection.conn_type)
+    if extra is not None:
+        package = getattr(error, "name", None)
+        return not_installed(connection.conn_id, of="the warehouse", extra=extra, package=package)
+    return ConfigurationError(
+        f"Connection {connection.conn_id!r} has the type {connection.conn_type!r}, for which there is no hook "
+        f"({type(error).__name__}). Install its provider, or correct the type."
+    )

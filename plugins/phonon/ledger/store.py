@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
-from phonon.errors import LedgerError, masked
+from phonon.ledger.failures import ledger_error
 from phonon.ledger.migration import migrate
 from phonon.ledger.private_file import keep_private
 from phonon.ledger.schema import meta
@@ -38,15 +38,22 @@ class Ledger:
     :param clock: seconds since the epoch, for tests; by default PostgreSQL's own clock, so that workers
         whose clocks differ share one limit, or this machine's for SQLite.
     :param connect: makes a psycopg connection, instead of one made from ``url``, whose database it must be of.
+    :param conn_id: the Airflow connection that the url comes from, for errors.
     """
 
     def __init__(
-        self, url: URL, *, clock: Callable[[], float] | None = None, connect: Callable[[], Any] | None = None
+        self,
+        url: URL,
+        *,
+        clock: Callable[[], float] | None = None,
+        connect: Callable[[], Any] | None = None,
+        conn_id: str = "phonon_ledger",
     ) -> None:
         if url.get_backend_name() == "sqlite" and url.database and not url.query.get("uri"):
             keep_private(Path(url.database))
         self._engine = _engine(url, connect)
         self._clock = clock
+        self._conn_id = conn_id
         self._place = url.render_as_string(hide_password=True)
         with self.transaction() as connection:
             migrate(connection)
@@ -82,11 +89,7 @@ class Ledger:
             yield
         except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
             cause = getattr(error, "orig", None) if isinstance(error, SQLAlchemyError) else error
-            said = str(cause or type(error).__name__).strip().splitlines()
-            raise LedgerError(
-                f"The ledger at {self._place} failed: {masked(said[0]) if said else type(error).__name__}. Check "
-                "the connection phonon_ledger, and that the database is up, writable and has space."
-            ) from None
+            raise ledger_error(cause or error, place=self._place, conn_id=self._conn_id) from None
 
     def now(self, connection: Connection) -> float:
         """Seconds since the epoch, by the clock that all senders of this ledger share."""

@@ -25,6 +25,18 @@ _NAMING_VALUES = {"DataError", "IntegrityError", "InvalidInputException"}
 _SQLSTATES_NAMING_VALUES = ("22", "P0")
 
 
+_REMEDIES = {
+    "57014": "Raise the statement_timeout of its user, or make the query faster: the server ended the statement.",
+    "55P03": "Raise the lock_timeout of its user, or end what has locked the table.",
+    "40P01": "It is tried again: two transactions waited for each other.",
+    "53100": "Make room: the disk of the database server is full.",
+    "53300": "Allow more connections to the database: all are taken.",
+    "25006": "Point the connection at the primary server: this one can only be read.",
+    "57P01": "It is tried again: the database server was stopped.",
+}
+"""What to do, by PostgreSQL's SQLSTATE, where that is known better than by what was being done."""
+
+
 class WrongTableError(WarehouseError):
     """A table that is there cannot take what is written to it; the text names the column and the cure."""
 
@@ -48,7 +60,8 @@ def reported(conn_id: str, action: str, cure: str) -> Iterator[None]:
         if not _is_of_a_driver(error):
             raise
         kind = QueryError if _is_wrong_statement(error) else WarehouseError
-        raise kind(f"The warehouse {conn_id!r} failed while {action}: {database_message(error)} {cure}") from None
+        remedy = _REMEDIES.get(str(_sqlstate(error)), cure)
+        raise kind(f"The warehouse {conn_id!r} failed while {action}: {database_message(error)} {remedy}") from None
 
 
 @contextmanager
@@ -89,8 +102,12 @@ def _is_wrong_statement(error: Exception) -> bool:
     return any(ancestor.__name__ == "ProgrammingError" for ancestor in type(error).__mro__)
 
 
+def _sqlstate(error: Exception) -> object:
+    return getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+
+
 def _names_values(error: Exception) -> bool:
-    sqlstate = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+    sqlstate = _sqlstate(error)
     if isinstance(sqlstate, str):
         return sqlstate.startswith(_SQLSTATES_NAMING_VALUES)
     return any(ancestor.__name__ in _NAMING_VALUES for ancestor in type(error).__mro__)
