@@ -356,10 +356,10 @@ def test_a_run_over_a_partition_is_previewed_with_its_key(world: World) -> None:
     assert "does not call by partitions" in phonon("preview", "trial", "--partition", "2026-11").stderr
 
 
-def test_a_rehearsed_run_has_the_parameters_that_a_run_has() -> None:
-    from phonon.dag_factory import _params  # noqa: PLC0415 - Airflow, which the other tests load in their own time
+def test_a_rehearsed_run_has_the_parameters_that_a_run_has(world: World) -> None:
+    from phonon.trigger_form import parameters  # noqa: PLC0415 - Airflow, which the other tests load in their own time
 
-    assert {name: param.value for name, param in _params().items()} == PARAMS
+    assert {name: param.value for name, param in parameters(world.trial.campaign()).items()} == PARAMS
 
 
 def test_a_process_prints_nothing_but_the_json(world: World, tmp_path: Path) -> None:
