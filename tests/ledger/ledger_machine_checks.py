@@ -15,6 +15,7 @@ from phonon.api.request import thaw
 from phonon.ledger.claims import Plan, claimed_contacts, count_claimed, count_uses
 from phonon.ledger.outbox import candidates, next_due
 from phonon.ledger.report import held_batches, open_calls, result_rows, run_figures, totals
+from phonon.ledger.run_counts import counts_of_runs, totals_of
 from phonon.ledger.schema import batches, calls, sends
 from phonon.ledger.settlements import held
 from phonon.ledger.states import SETTLED, WITHOUT_CALLS, BatchState, CallStatus
@@ -51,6 +52,10 @@ def check_results(
         assert counted.by_status == by_status
         codes = Counter(row["api_code"] for row in rows if row.get("api_code") and row["status"] != "expired")
         assert counted.by_code == codes
+        runs = counts_of_runs(connection, interval_id)
+        assert totals_of(runs) == counted, "the runs together are not the interval"
+        for run in runs.values():
+            assert run.planned <= run.own <= run.rows_read == run.own + run.counted_elsewhere
     return rows
 
 

@@ -192,7 +192,7 @@ AROUND = (
     Mutation(
         "two-pushes-at-once-double-the-rows",
         "warehouse/postgres_warehouse.py",
-        '            cursor.execute(_LOCK, (" ".join(["phonon replace", str(table.name).lower(), *values]),))\n',
+        "            cursor.execute(_LOCK, (_name_of_lock(table, values),))\n",
         "",
         (_WRITING,),
         simulated=False,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, func, select
 
 from phonon.ledger.report import result_rows, totals
+from phonon.ledger.run_counts import counts_of_runs, totals_of
 from phonon.ledger.schema import batches, calls, intervals, sends
 from phonon.ledger.states import BatchState
 from phonon.ledger.store import Ledger
@@ -85,6 +86,7 @@ class Books:
                     if interval_id is None:
                         continue  # nothing is planned yet
                     counted = totals(connection, interval_id)
+                    assert totals_of(counts_of_runs(connection, interval_id)) == counted
                 found = [row for chunk in result_rows(self._ledger, interval_id, chunk_rows=100) for row in chunk]
                 assert Counter(row["status"] for row in found) == Counter(counted.by_status)
                 rows += found

@@ -256,14 +256,17 @@ class CampaignJob:
         with self._ledger.transaction(read_only=True) as connection:
             return held_batches(connection, interval_id)
 
-    def push_results(self, outcome: str) -> Pushed:
-        """Replace the interval's rows in the results table, and the run's row in the table of runs."""
+    def push_results(self, outcome: str, *, settles: bool = False) -> Pushed:
+        """Replace the interval's rows in the results table, and the rows of its runs in the table of runs.
+
+        :param settles: the run settles what other runs planned, and has planned nothing itself.
+        """
         from phonon.campaign.results import Push  # noqa: PLC0415 - as above
 
         warehouse, interval_id = self._open_warehouse(), self._interval_id()
         push = Push(self._campaign, self._run, ledger=self._ledger, warehouse=warehouse, log=self._log)
         with new_objects_only():
-            return push.replace(interval_id, outcome)
+            return push.replace(interval_id, outcome, settles=settles)
 
     def _open_warehouse(self) -> Warehouse:
         if self._warehouse is None:

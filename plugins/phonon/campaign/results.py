@@ -13,8 +13,9 @@ from phonon.campaign.run import Run
 from phonon.grouped_rows import GroupedRows
 from phonon.ledger.approvals import REJECTED
 from phonon.ledger.outbox import erase_settled
-from phonon.ledger.report import Totals, result_rows, run_figures, totals
+from phonon.ledger.report import RunFigures, Totals, result_rows, run_figures
 from phonon.ledger.retention import KEEP_NUMBERS_DAYS
+from phonon.ledger.run_counts import RunCounts, counts_of_runs, totals_of
 from phonon.ledger.states import CallStatus
 from phonon.ledger.store import Ledger
 from phonon.review.approval import ApprovalDesk
@@ -24,6 +25,10 @@ COMPLETED = "completed"
 """The outcome of a run that went to its end."""
 TEST_RUN = "test run"
 """How the outcome of a run begins that called test numbers."""
+UNFINISHED = "unfinished"
+"""The outcome of a run that has planned calls and never wrote its results: another run wrote them."""
+SETTLING = "settled held batches"
+"""How the outcome of a run begins that sent what a person had released."""
 _WRITE_ROWS = 2_500
 _KEEP_NUMBERS_SECONDS = KEEP_NUMBERS_DAYS * 24 * 3600.0
 
@@ -49,8 +54,14 @@ class Push:
         self._warehouse = warehouse
         self._log = log
 
-    def replace(self, interval_id: int, outcome: str) -> Pushed:
-        """Replace the interval's rows in the results table, and the run's row in the table of runs."""
+    def replace(self, interval_id: int, outcome: str, *, settles: bool = False) -> Pushed:
+        """Replace the interval's rows in the results table, and the run's row in the table of runs.
+
+        The rows of the interval's other runs get the counts that their contacts have by now.
+
+        :param settles: the run has planned nothing and settled what others had planned. It has a row of its own
+            only if it has sent something.
+        """
         campaign, run = self._campaign, self._run
         rejection = ApprovalDesk(self._ledger).rejection(interval_id)
         warehouse = self._warehouse
@@ -64,35 +75,38 @@ class Push:
                 chunks=(_recorded(chunk, recorded_at) for chunk in chunks),
             )
         with self._ledger.transaction() as connection:
-            counted = totals(connection, interval_id)
+            counts = counts_of_runs(connection, interval_id)
             figures = run_figures(connection, interval_id, run.run_id)
             erase_settled(connection, before=self._ledger.now(connection) - _KEEP_NUMBERS_SECONDS)
-        warehouse.replace_run(
-            {
-                "campaign": campaign.name,
-                "run_id": run.run_id,
+        if not settles or figures.requests:
+            row = {
                 "run_type": run.run_type,
-                "interval_key": run.interval_key,
-                "rows_read": figures.rows_read,
-                "planned": figures.planned,
-                **{status.value: counted.by_status.get(status, 0) for status in CallStatus},
-                "codes": codes_json(counted.by_code),
-                "requests": figures.requests,
-                "bytes": figures.bytes,
-                "first_sent_at": _datetime(figures.first_sent_at),
-                "last_sent_at": _datetime(figures.last_sent_at),
-                "seconds": figures.seconds,
-                "highest_in_any_minute": figures.highest_in_any_minute,
-                "outcome": self._outcome(REJECTED if rejection else outcome),
-                "recorded_at": recorded_at,
-            },
-            results_table=campaign.results_table,
-        )
+                **_counted(counts.get(run.run_id, RunCounts())),
+                **_sent(figures),
+                "outcome": self._outcome(REJECTED if rejection else outcome, settles=settles),
+            }
+            self._replace_run(run.run_id, row, recorded_at)
+        for run_id in counts.keys() - {run.run_id}:
+            self._recount(interval_id, run_id, counts[run_id], recorded_at)
         self._log.info("%d rows of %s are in %s", rows, run.interval_key, campaign.results_table)
-        return Pushed(counted, figures.seconds, rejection)
+        return Pushed(totals_of(counts), figures.seconds, rejection)
 
-    def _outcome(self, outcome: str) -> str:
-        """Say of a test run that it is one, and what came of it unless it went to its end."""
+    def _recount(self, interval_id: int, run_id: str, counts: RunCounts, at: datetime) -> None:
+        """Bring the row of another run up to date: its counts only, since what it did is its own to say."""
+        changed = {"campaign": self._campaign.name, "run_id": run_id, **_counted(counts), "recorded_at": at}
+        if not self._warehouse.update_run(changed, results_table=self._campaign.results_table):
+            with self._ledger.transaction(read_only=True) as connection:
+                figures = run_figures(connection, interval_id, run_id)
+            self._replace_run(run_id, {**_counted(counts), **_sent(figures), "outcome": UNFINISHED}, at)
+
+    def _replace_run(self, run_id: str, row: Mapping[str, object], at: datetime) -> None:
+        known = {"campaign": self._campaign.name, "run_id": run_id, "interval_key": self._run.interval_key}
+        self._warehouse.replace_run({**known, **row, "recorded_at": at}, results_table=self._campaign.results_table)
+
+    def _outcome(self, outcome: str, *, settles: bool) -> str:
+        """Say of a run that is not a campaign's ordinary one what it is, and what came of it."""
+        if settles:
+            return f"{SETTLING}: {outcome}"
         if not self._run.test_numbers:
             return outcome
         return TEST_RUN if outcome == COMPLETED else f"{TEST_RUN}: {outcome}"
@@ -100,6 +114,30 @@ class Push:
 
 def _recorded(rows: GroupedRows, at: datetime) -> GroupedRows:
     return replace(rows, shared={**rows.shared, "recorded_at": [at] * len(rows.counts)})
+
+
+def _counted(counts: RunCounts) -> dict[str, object]:
+    """The columns that change with what becomes of a run's contacts, also after it."""
+    by_status = counts.totals.by_status
+    return {
+        "rows_read": counts.rows_read,
+        "counted_elsewhere": counts.counted_elsewhere,
+        "planned": counts.planned,
+        **{status.value: by_status.get(status, 0) for status in CallStatus},
+        "codes": codes_json(counts.totals.by_code),
+    }
+
+
+def _sent(figures: RunFigures) -> dict[str, object]:
+    """The columns of what a run has sent, of whichever run's contacts."""
+    return {
+        "requests": figures.requests,
+        "bytes": figures.bytes,
+        "first_sent_at": _datetime(figures.first_sent_at),
+        "last_sent_at": _datetime(figures.last_sent_at),
+        "seconds": figures.seconds,
+        "highest_in_any_minute": figures.highest_in_any_minute,
+    }
 
 
 def codes_json(by_code: Mapping[int, int]) -> str:

@@ -216,6 +216,7 @@ def _add_frozen(connection: Connection, plan: Plan, batch: NewBatch, now: float)
         _NEW_BATCH,
         {
             "interval_id": plan.interval_id,
+            "plan_id": plan.id,
             "run_id": plan.run_id,
             **frozen_columns(batch.frozen),
             "endpoint": batch.endpoint,

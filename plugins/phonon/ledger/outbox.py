@@ -348,7 +348,17 @@ def add_child(
     parent holds every call that the child names.
     """
     row = connection.execute(_BATCH, {"known_id": parent_id}).mappings().one()
-    inherited = ("interval_id", "endpoint", "api_version", "flow_id", "starts_at", "not_after", "code", "message")
+    inherited = (
+        "interval_id",
+        "plan_id",
+        "endpoint",
+        "api_version",
+        "flow_id",
+        "starts_at",
+        "not_after",
+        "code",
+        "message",
+    )
     kept = ("request_id", "body_sha256", "sent_at") if child.past is not Past.FIRST else ()
     child_id: int = connection.execute(
         _NEW_BATCH,

@@ -22,7 +22,7 @@ from phonon.ledger.schema import batches, calls, intervals, plans, rejects, send
 from phonon.ledger.states import SETTLED, WITHOUT_CALLS, BatchState, CallStatus, call_status
 from phonon.ledger.store import Ledger
 
-_SHOWN_WITH_ANSWER = frozenset(
+SHOWN_WITH_ANSWER = frozenset(
     {CallStatus.ACCEPTED, CallStatus.ACCEPTED_EARLIER, CallStatus.REFUSED, CallStatus.HELD, CallStatus.PENDING}
 )
 WITHOUT_FROZEN = tuple(column for column in batches.c if column.name != "frozen")
@@ -102,9 +102,9 @@ def totals(connection: Connection, interval_id: int) -> Totals:
     for state, past, code, count in connection.execute(_CALLS_BY_ANSWER, {"interval": interval_id}):
         status = call_status(BatchState(state), Past(past))
         by_status[status] += int(count)
-        if code is not None and status in _SHOWN_WITH_ANSWER:
+        if code is not None and status in SHOWN_WITH_ANSWER:
             by_code[code] += int(count)
-    for status, count in connection.execute(_REJECTS_BY_STATUS, {"interval": interval_id}):
+    for status, count in connection.execute(REJECTS_BY_STATUS, {"interval": interval_id}):
         by_status[CallStatus(status)] += count
     return Totals(by_status, by_code)
 
@@ -293,7 +293,7 @@ _CLAIMED_ELSEWHERE = exists().where(
     # A contact that is claimed can only be rejected by the same plan as repeated or bad, never by a rule.
     or_(rejects.c.status != CallStatus.INVALID, calls.c.plan_id != rejects.c.plan_id),
 )
-_REJECTS_BY_STATUS = (
+REJECTS_BY_STATUS = (
     select(rejects.c.status, func.count())
     .join(intervals, intervals.c.plan_id == rejects.c.plan_id)
     .where(intervals.c.id == bindparam("interval"), ~_CLAIMED_ELSEWHERE)

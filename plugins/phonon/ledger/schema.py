@@ -63,6 +63,7 @@ batches = Table(
     Column("id", _ID, primary_key=True),
     Column("interval_id", _BIG, ForeignKey(intervals.c.id), nullable=False),
     Column("parent_id", _BIG),
+    Column("plan_id", _BIG),  # the plan that claimed its calls, in whatever batch they were then
     Column("run_id", Text, nullable=False),  # the run that last changed it
     Column("endpoint", Text, nullable=False),
     Column("api_version", Text, nullable=False),

@@ -209,7 +209,7 @@ class SendAndPushOperator(LedgerOperator):
                 summary = worker.trigger_calls(run)
             except PhononError as raised:
                 summary, error = {}, raised
-        counts = counts_of(worker.push_results(run, outcome_of(summary)).totals)
+        counts = counts_of(worker.push_results(run, outcome_of(summary), settles=True).totals)
         if error is not None:
             raise error
         if summary["stop"]:

@@ -157,10 +157,10 @@ class CampaignOperator(BaseOperator):  # type: ignore[misc] # Airflow's classes 
         ask(self, context, run, question)
         return self.trigger_calls(run)
 
-    def push_results(self, run: Run, outcome: str) -> Pushed:
+    def push_results(self, run: Run, outcome: str, *, settles: bool = False) -> Pushed:
         """Write the results of the interval to the warehouse; gives what is there now."""
         with self.job(run, warehouse=True) as job:
-            return job.push_results(outcome)
+            return job.push_results(outcome, settles=settles)
 
     def announce(self, context: Mapping[str, Any], notice: Notice) -> None:
         """Tell people, as the campaign's ``notify`` says."""

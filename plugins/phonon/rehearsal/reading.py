@@ -59,3 +59,12 @@ class ReadWarehouse(Warehouse):
 
     def _insert(self, connection: Any, table: Table, rows: GroupedRows) -> NoReturn:  # noqa: ARG002 - as declared
         self._connect_to_write()
+
+    def _update(
+        self,
+        connection: Any,  # noqa: ARG002 - as declared
+        table: Table,  # noqa: ARG002 - as declared
+        key: Mapping[str, str],  # noqa: ARG002 - as declared
+        changes: Mapping[str, object],  # noqa: ARG002 - as declared
+    ) -> NoReturn:
+        self._connect_to_write()

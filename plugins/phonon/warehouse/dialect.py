@@ -101,6 +101,12 @@ class Dialect:
         condition = " AND ".join(f"{self.name(column)} = {self.placeholder}" for column in table.key)
         return f"DELETE FROM {self.table(table.name)} WHERE {condition}"  # noqa: S608 - names are validated
 
+    def update(self, table: Table, columns: Collection[str]) -> str:
+        """UPDATE of these columns in the rows with one key; the parameters are their values, then the key's."""
+        changes = ", ".join(f"{self.name(column)} = {self.placeholder}" for column in columns)
+        condition = " AND ".join(f"{self.name(column)} = {self.placeholder}" for column in table.key)
+        return f"UPDATE {self.table(table.name)} SET {changes} WHERE {condition}"  # noqa: S608 - names are validated
+
     def insert(self, table: Table, columns: Collection[str]) -> str:
         """INSERT of one row, its values being the parameters."""
         names = self.names(columns)

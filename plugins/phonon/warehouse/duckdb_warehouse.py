@@ -136,6 +136,12 @@ class DuckDBWarehouse(Warehouse):
         connection.begin()
         connection.execute(DUCKDB.delete(table), [key[name] for name in table.key])
 
+    def _update(self, connection: Any, table: Table, key: Mapping[str, str], changes: Mapping[str, object]) -> bool:
+        connection.execute("BEGIN TRANSACTION")
+        values = [*changes.values(), *(key[name] for name in table.key)]
+        (changed,) = connection.execute(DUCKDB.update(table, list(changes)), values).fetchone()
+        return bool(changed)
+
     def _insert(self, connection: Any, table: Table, rows: GroupedRows) -> None:
         self._insert_all(connection, table, [rows])
 

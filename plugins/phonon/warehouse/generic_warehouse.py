@@ -62,6 +62,13 @@ class GenericWarehouse(Warehouse):
         with closing(connection.cursor()) as cursor:
             cursor.execute(self.dialect.delete(table), tuple(key[name] for name in table.key))
 
+    def _update(self, connection: Any, table: Table, key: Mapping[str, str], changes: Mapping[str, object]) -> bool:
+        with closing(connection.cursor()) as cursor:
+            values = (*changes.values(), *(key[name] for name in table.key))
+            cursor.execute(self.dialect.update(table, list(changes)), values)
+            # Fewer than none where the driver cannot tell: then nothing is inserted beside what may be there.
+            return bool(cursor.rowcount)
+
     def _insert(self, connection: Any, table: Table, rows: GroupedRows) -> None:
         with closing(connection.cursor()) as cursor:
             statement = self.dialect.insert(table, [*rows.shared, *rows.own])

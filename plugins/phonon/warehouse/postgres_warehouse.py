@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -86,8 +86,15 @@ class PostgresWarehouse(Warehouse):
         values = [key[name] for name in table.key]
         with closing(_cursor(connection)) as cursor:
             # Of two that replace the same rows at once, neither sees what the other inserts: both would stay.
-            cursor.execute(_LOCK, (" ".join(["phonon replace", str(table.name).lower(), *values]),))
+            cursor.execute(_LOCK, (_name_of_lock(table, values),))
             cursor.execute(POSTGRES.delete(table), values)
+
+    def _update(self, connection: Any, table: Table, key: Mapping[str, str], changes: Mapping[str, object]) -> bool:
+        names = [key[name] for name in table.key]
+        with closing(_cursor(connection)) as cursor:
+            cursor.execute(_LOCK, (_name_of_lock(table, names),))
+            cursor.execute(POSTGRES.update(table, list(changes)), [*changes.values(), *names])
+            return bool(cursor.rowcount)
 
     def _insert(self, connection: Any, table: Table, rows: GroupedRows) -> None:
         statement = f"COPY {POSTGRES.table(table.name)} ({POSTGRES.names([*rows.shared, *rows.own])}) FROM STDIN"
@@ -131,6 +138,10 @@ class PostgresWarehouse(Warehouse):
             # Behind a pooler, the next transaction may get a session in which that name is unknown, or another's.
             connection.prepare_threshold = None
         return connection
+
+
+def _name_of_lock(table: Table, key: Sequence[str]) -> str:
+    return " ".join(["phonon replace", str(table.name).lower(), *key])
 
 
 def _is_psycopg2(connection: Any) -> bool:

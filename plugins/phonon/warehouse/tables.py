@@ -120,6 +120,7 @@ _RUNS = (
     Column("run_type", Kind.TEXT),
     Column("interval_key", Kind.TEXT),
     Column("rows_read", Kind.BIGINT),
+    Column("counted_elsewhere", Kind.BIGINT),
     Column("planned", Kind.BIGINT),
     Column("accepted", Kind.BIGINT),
     Column("accepted_earlier", Kind.BIGINT),

@@ -98,6 +98,28 @@ class Warehouse(ABC):
         row = GroupedRows([1], {name: [value] for name, value in run.items()}, {})
         self._replace(table, {name: str(run[name]) for name in table.key}, [checked(table, row, key={})])
 
+    def update_run(self, run: Mapping[str, object], *, results_table: str = RESULTS_TABLE) -> bool:
+        """Change columns of the row of a campaign's run, and leave its others as they are.
+
+        :param run: the columns to change, and campaign and run_id, which name the row.
+
+        Returns whether there is such a row.
+        """
+        table = tables.runs_table(results_table)
+        key = {name: str(run[name]) for name in table.key}
+        changes = {name: value for name, value in run.items() if name not in key}
+        with closing(self._connect_to_write()) as connection, self._writing(table):
+            is_there = self._update(connection, table, key, changes)
+            connection.commit()
+        return is_there
+
+    @abstractmethod
+    def _update(self, connection: Any, table: Table, key: Mapping[str, str], changes: Mapping[str, object]) -> bool:
+        """Begin a transaction in which nobody else replaces the rows of this key, and change them.
+
+        Returns whether there are any.
+        """
+
     @abstractmethod
     def _connect_to_write(self) -> Any:
         """Open a connection. Closing it without a commit must undo what was written."""
