@@ -2,16 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
-_NUMBER = re.compile(r"\d(?:[ .()-]{0,2}\d){6,}")
-_SECRET = re.compile(r"[A-Za-z0-9]{32,}")
-
-
-def masked(text: str) -> str:
-    """Text of somebody else (an answer, a database's message) without what could be a phone number or a secret."""
-    return _NUMBER.sub("***", _SECRET.sub("***", text))
-
 
 class PhononError(Exception):
     """Base of every error raised on purpose here.

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from phonon.api.codes import Code
-from phonon.errors import masked
+from phonon.redaction import masked
 
 _MESSAGE_LENGTH = 200
 _ID_LENGTH = 100
@@ -43,7 +43,7 @@ def read_answer(http_status: int, body: bytes, *, retry_after: str | None = None
     return Answer(
         http_status,
         code,
-        problem or (masked(_printable(message))[:_MESSAGE_LENGTH] if isinstance(message, str) else ""),
+        problem or (masked(_printable(message), echoed=True)[:_MESSAGE_LENGTH] if isinstance(message, str) else ""),
         _printable(request_id)[:_ID_LENGTH] if isinstance(request_id, str) and request_id else None,
         _listed_calls(content.get("call-details")),
         wait,

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
+from phonon import redaction
 from phonon.errors import ConfigurationError
 
 _WIDTH = 100
 """Characters of a line that are shown; of an only line with everything in it, those around the place."""
 
 _LONGEST_VALUE = 60
-
-_NUMBER_LIKE = re.compile(r"\+?\d[\d ().\-]{8,}\d")
-_DATE_LIKE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_SECRET_LIKE = re.compile(r"[A-Za-z0-9]{40,}")
 
 
 @dataclass(frozen=True)
@@ -82,16 +78,7 @@ def masked(text: str) -> str:
 
     Neither belongs into a campaign file, but errors end in logs, and mistakes are what errors are about.
     """
-    return _SECRET_LIKE.sub(_stars, _NUMBER_LIKE.sub(_stars_if_number, text))
-
-
-def _stars(match: re.Match[str]) -> str:
-    return "*" * len(match[0])
-
-
-def _stars_if_number(match: re.Match[str]) -> str:
-    digits = sum(character.isdigit() for character in match[0])
-    return match[0] if digits < 10 or _DATE_LIKE.match(match[0]) else _stars(match)
+    return redaction.masked(text, echoed=True, stars=lambda hidden: "*" * len(hidden))
 
 
 def did_you_mean(written: str, choices: Iterable[str]) -> str:

@@ -15,7 +15,8 @@ from phonon.campaign.model import Campaign
 from phonon.campaign.notices import Notice
 from phonon.campaign.notification import Notification
 from phonon.campaign.problems import did_you_mean
-from phonon.errors import ConfigurationError, masked
+from phonon.errors import ConfigurationError
+from phonon.redaction import masked
 
 TEMPLATE_NAME = "phonon"
 """What a notice is called in the templates of a notifier's arguments."""

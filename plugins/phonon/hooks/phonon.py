@@ -20,8 +20,9 @@ from phonon.api.endpoints import MAX_BYTES, MAX_CALLS, Endpoint
 from phonon.api.request import Envelope
 from phonon.api.transport import NotSent, Transport
 from phonon.api.verdict import Kind, Past, Verdict, classify
-from phonon.errors import ConfigurationError, UnreachableError, masked
+from phonon.errors import ConfigurationError, UnreachableError
 from phonon.hooks.account import CONN_TYPE, account_settings
+from phonon.redaction import masked
 from phonon.wording import counted
 
 _SHOWN = 20

@@ -10,8 +10,9 @@ from airflow.providers.postgres.hooks.postgres import PostgresHook
 from psycopg.rows import tuple_row
 from sqlalchemy import URL
 
-from phonon.errors import ConfigurationError, LedgerError, PhononError, masked
+from phonon.errors import ConfigurationError, LedgerError, PhononError
 from phonon.hooks.connections import extra_of
+from phonon.redaction import masked
 
 
 class PostgresPlace:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from phonon.errors import LedgerError, masked
+from phonon.errors import LedgerError
+from phonon.redaction import masked
 
 _SQLITE = {
     "SQLITE_BUSY": "End what holds the ledger's file: another program (a shell, a backup) has kept it locked.",

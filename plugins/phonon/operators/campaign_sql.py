@@ -13,8 +13,8 @@ from jinja2.exceptions import SecurityError
 from phonon.campaign.model import Campaign
 from phonon.campaign.shapes import is_sql_path
 from phonon.campaign.sql_names import instead_of, sql_names
-from phonon.errors import masked
 from phonon.operators.context import airflow_errors
+from phonon.redaction import masked
 
 _UNDEFINED = re.compile(r"'(\w+)' is undefined")
 

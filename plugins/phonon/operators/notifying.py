@@ -12,7 +12,8 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from phonon.campaign.model import Campaign
 from phonon.campaign.notices import Told
-from phonon.errors import PhononError, masked
+from phonon.errors import PhononError
+from phonon.redaction import masked
 
 if TYPE_CHECKING:
     from phonon.campaign.notices import Notice

@@ -15,7 +15,8 @@ from jinja2 import TemplateSyntaxError, UndefinedError
 
 from phonon.campaign.model import Campaign
 from phonon.campaign.sql_names import instead_of, run_names
-from phonon.errors import ConfigurationError, masked
+from phonon.errors import ConfigurationError
+from phonon.redaction import masked
 from phonon.rehearsal.occasion import Occasion
 
 _JINJA = re.compile(r"\{[{%#]")

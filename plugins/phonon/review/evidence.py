@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 
-from phonon.errors import ConfigurationError, masked
+from phonon.errors import ConfigurationError
 from phonon.ledger.settlements import Proof
+from phonon.redaction import masked
 
 _COLUMNS = {
     "clientidentifier": "client-identifier",

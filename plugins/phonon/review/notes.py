@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from phonon.errors import ConfigurationError
+from phonon.redaction import phone_numbers
 
 WARNING = (
     "If Phonon did receive the first request, these people are called a second time. Look at Phonon's own report "
@@ -12,7 +11,6 @@ WARNING = (
 )
 
 _LONGEST = 500
-_MOBILE = re.compile(r"(?<!\d)(?:\+?91|0)?[ .-]?[6-9](?:[ .()-]{0,2}\d){9}(?!\d)")
 
 
 def checked_note(text: str | None, *, key: str = "note") -> str:
@@ -26,7 +24,7 @@ def checked_note(text: str | None, *, key: str = "note") -> str:
         raise ConfigurationError(f"{key}: say why, in a few words. It is kept with the decision.")
     if len(note) > _LONGEST:
         raise ConfigurationError(f"{key}: at most {_LONGEST} characters; found {len(note)}.")
-    if _MOBILE.search(note):
+    if phone_numbers(note):
         raise ConfigurationError(
             f"{key}: it holds what could be a phone number, and it is shown in logs and results. Leave that out."
         )

@@ -11,7 +11,8 @@ from pathlib import Path
 import pandas as pd
 
 from phonon.contacts.numbers import mobiles_of
-from phonon.errors import ConfigurationError, masked
+from phonon.errors import ConfigurationError
+from phonon.redaction import masked
 
 _AT_ONCE = 10_000
 _DELIMITERS = ",;\t"

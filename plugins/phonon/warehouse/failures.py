@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from phonon.errors import PhononError, WarehouseError
+from phonon.redaction import masked
 
 _MOST_LINES = 3
 _MOST_CHARACTERS = 500
@@ -16,7 +17,6 @@ _MOST_CHARACTERS = 500
 _REPEATS = re.compile(r"\n\s*(?:LINE \d+:|DETAIL:|CONTEXT:|QUERY:|\[SQL:|\[parameters:).*", re.DOTALL)
 _QUOTED = re.compile(r"([\"']).*\1", re.DOTALL)
 _NUMBER = re.compile(r"\b\d[\d.]*")
-_LIKE_A_PHONE_NUMBER = re.compile(r"\d(?:[ .()-]{0,2}\d){7,}")
 _TOKEN = re.compile(r"(motherduck_token=)[^&\s'\"]+")
 
 # Classes of PEP 249, and DuckDB's own, whose messages name the value that was refused.
@@ -90,7 +90,7 @@ def database_message(error: Exception) -> str:
     said = _REPEATS.sub("", said)
     if _names_values(error):
         said = _NUMBER.sub("…", _QUOTED.sub(r"\1…\1", said).strip().split("\n", 1)[0])
-    return _sentence(_LIKE_A_PHONE_NUMBER.sub("…", said))
+    return _sentence(masked(said, stars=lambda _: "…"))
 
 
 def _is_of_a_driver(error: Exception) -> bool:
