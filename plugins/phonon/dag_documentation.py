@@ -33,8 +33,8 @@ TASKS: Mapping[str, str] = {
     "accepted": "Phonon took calls. There is nothing to do.",
     "review_refused": "Phonon refused single calls. The results have the code and the reason of each.",
     "review_held": (
-        "Nobody can tell whether Phonon took some of the calls. A person settles them with "
-        "the Dag phonon_held_batches."
+        "Nobody can tell whether Phonon took some of the calls. A person settles them with the Dag "
+        "phonon_held_batches; until then the run counts as failed, unless the file says on_held: succeed."
     ),
     "top_up": "The account is out of balance. Top it up, then clear trigger_calls: that sends what is left.",
     "fix_configuration": (

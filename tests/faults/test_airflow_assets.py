@@ -21,8 +21,10 @@ _EVENT, _EVENT_OF_PARTITION = (
     json.loads(each.text) for each in snippets(PROJECT / "docs" / "triggers.md") if each.kind == "json"
 )
 _OF_DAY = "SELECT id, mobile, name FROM people WHERE '{{ partition_key }}' = '2026-11-24' ORDER BY id"
+# An asset starts runs without a logical date.
+_OF_TODAY = "SELECT id, mobile, name FROM people WHERE '{{ run_date }}' = '{{ run_time.date() }}' ORDER BY id"
 _KEYS = {
-    "renewals": {"schedule": {"asset": _ASSET}},
+    "renewals": {"schedule": {"asset": _ASSET}, "contacts": _OF_TODAY},
     "renewals_next": {"schedule": {"asset": "phonon://renewals/results"}},
     "renewals_by_day": {"schedule": {"asset": _ASSET, "partitioned": True}, "contacts": _OF_DAY},
 }

@@ -36,8 +36,9 @@ _KEYS = {
     "schedule": f"{_AS_RUN_ON.minute} {_AS_RUN_ON.hour} * * *",
     # Each day has contacts of its own.
     "contacts": "SELECT id, mobile, name FROM people WHERE CAST(substr(id, 2) AS integer) % 4 = "
-    "{{ data_interval_start.toordinal() % 4 }} ORDER BY id",
+    "{{ run_date.toordinal() % 4 }} ORDER BY id",
     "backfill": {"max_age": "2d"},
+    "on_held": "succeed",
 }
 
 
