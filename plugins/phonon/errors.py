@@ -23,6 +23,10 @@ class LedgerError(PhononError):
     """The ledger cannot be reached, or holds something it must not."""
 
 
+class ForgetfulLedgerError(ConfigurationError):
+    """The warehouse remembers a run that the ledger does not know: whom it called could be called again."""
+
+
 class WarehouseError(PhononError):
     """The warehouse cannot be reached, or refused a query or a write."""
 

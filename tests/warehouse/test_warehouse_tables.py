@@ -170,6 +170,45 @@ def test_a_missing_column_is_named_on_any_database(in_generic: Place) -> None:
     assert "it has no column outcome" in wrong(in_generic)
 
 
+def test_a_table_of_an_earlier_version_gets_its_new_columns(place: Place) -> None:
+    place.warehouse.ensure_tables(RESULTS_TABLE)
+    place.execute(f"ALTER TABLE {RUNS_TABLE} DROP COLUMN ledger_id")
+    place.execute(f"INSERT INTO {RUNS_TABLE} (campaign, run_id, recorded_at) VALUES ('c', 'r', '2026-11-24')")
+
+    place.warehouse.ensure_tables(RESULTS_TABLE)
+    place.warehouse.ensure_tables(RESULTS_TABLE)
+
+    assert place.execute(f"SELECT run_id, ledger_id FROM {RUNS_TABLE}") == [("r", None)]
+
+
+def test_a_user_who_may_not_add_columns_is_given_the_statement(
+    in_postgres: Place, postgres_server: PostgresDatabase
+) -> None:
+    in_postgres.warehouse.ensure_tables(RESULTS_TABLE)
+    postgres_server.execute(f"ALTER TABLE {RUNS_TABLE} DROP COLUMN ledger_id")
+    postgres_server.execute("DROP ROLE IF EXISTS writer")
+    postgres_server.execute("CREATE ROLE writer")
+    postgres_server.execute(f"ALTER DATABASE {postgres_server.name} SET role TO writer")
+
+    with pytest.raises(WarehouseError) as raised:
+        in_postgres.warehouse.ensure_tables(RESULTS_TABLE)
+    assert f'ALTER TABLE "{RUNS_TABLE}" ADD COLUMN "ledger_id" text.' in str(raised.value)
+
+
+def test_a_user_who_may_only_read_is_found_out_before_anything_is_written(
+    in_postgres: Place, postgres_server: PostgresDatabase
+) -> None:
+    in_postgres.warehouse.ensure_tables(RESULTS_TABLE)
+    in_postgres.warehouse.check_writable(RESULTS_TABLE)
+    postgres_server.execute("DROP ROLE IF EXISTS looker")
+    postgres_server.execute("CREATE ROLE looker")
+    postgres_server.execute(f"GRANT SELECT ON {RESULTS_TABLE}, {RUNS_TABLE} TO looker")
+    postgres_server.execute(f"ALTER DATABASE {postgres_server.name} SET role TO looker")
+
+    with pytest.raises(WarehouseError, match=f"permission denied for table {RESULTS_TABLE}"):
+        in_postgres.warehouse.check_writable(RESULTS_TABLE)
+
+
 def test_a_user_who_may_not_create_tables_is_told_so(in_postgres: Place, postgres_server: PostgresDatabase) -> None:
     postgres_server.execute("CREATE SCHEMA private_to_others")
     postgres_server.execute("DROP ROLE IF EXISTS guest")

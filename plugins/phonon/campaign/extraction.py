@@ -13,6 +13,7 @@ from phonon.campaign.read_only import READ_ONLY_CURE, why_not_read
 from phonon.campaign.run import Run
 from phonon.campaign.schedule import NewRowsSchedule
 from phonon.campaign.start import StartAtColumn, StartAtTime
+from phonon.campaign.witness import Witness
 from phonon.contacts.columns import ContactColumns
 from phonon.errors import ConfigurationError
 from phonon.ledger.claims import find_interval
@@ -75,6 +76,8 @@ class Extraction:
         check_clocks(self._ledger, self._log)
         warehouse = self._warehouse
         warehouse.ensure_tables(campaign.results_table)
+        warehouse.check_writable(campaign.results_table)
+        Witness(campaign, run, ledger=self._ledger, warehouse=warehouse).check()
         suppressed = self._suppressed(warehouse, suppress)
         if suppressed is not None and not run.dry_run:
             self._withdraw(suppressed)

@@ -155,6 +155,7 @@ class CampaignJob:
         :param shard: which of the campaign's shards this is, counted from 0; None for the only sender.
         :raises ApprovalNeededError: before anything is sent, if a person has to approve it and has not.
         :raises RejectedError: if a person has rejected it.
+        :raises ForgetfulLedgerError: before anything is sent, if the warehouse remembers what the ledger does not.
         """
         interval_id = self._interval_id()
         if not self._run.test_numbers:
@@ -170,11 +171,19 @@ class CampaignJob:
             self._log.log(level, "Nothing is sent: %s. %s", self._run.dry_run_reason, self._run.dry_run_remedy)
         elif waiting:
             share = WHOLE if shard is None else Share(shard, self._campaign.shards)
+            self._witness()
             stopped = self._send(settings, make_transport(), interval_id, waiting, ending, share)
         sent = self._standing(interval_id, stopped)
         if sent.pending and sent.stopped is None and not self._run.dry_run:
             self._tell_pending(sent)
         return sent
+
+    def _witness(self) -> None:
+        """Have the warehouse remember that the run sends. Holds nothing of the warehouse afterwards."""
+        from phonon.campaign.witness import Witness  # noqa: PLC0415 - not needed where there is nothing to send
+
+        witness = Witness(self._campaign, self._run, ledger=self._ledger, warehouse=self._open_warehouse())
+        self._log.info("The warehouse remembers this run as number %d of its ledger", witness.begin())
 
     def _standing(self, interval_id: int, stopped: Stopped | None) -> Sent:
         """Look up where the calls stand. A sender that had no clear answers, but nothing left, did not stop."""

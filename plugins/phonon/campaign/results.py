@@ -10,8 +10,10 @@ from logging import Logger
 
 from phonon.campaign.model import Campaign
 from phonon.campaign.run import Run
+from phonon.campaign.witness import Witness
 from phonon.grouped_rows import GroupedRows
 from phonon.ledger.approvals import REJECTED
+from phonon.ledger.identity import note_requests
 from phonon.ledger.outbox import erase_settled
 from phonon.ledger.report import RunFigures, Totals, result_rows, run_figures
 from phonon.ledger.retention import KEEP_NUMBERS_DAYS
@@ -53,6 +55,7 @@ class Push:
         self._ledger = ledger
         self._warehouse = warehouse
         self._log = log
+        self._witness = Witness(campaign, run, ledger=ledger, warehouse=warehouse)
 
     def replace(self, interval_id: int, outcome: str, *, settles: bool = False) -> Pushed:
         """Replace the interval's rows in the results table, and the run's row in the table of runs.
@@ -66,6 +69,8 @@ class Push:
         rejection = ApprovalDesk(self._ledger).rejection(interval_id)
         warehouse = self._warehouse
         warehouse.ensure_tables(campaign.results_table)
+        # What a forgetful ledger would write takes the place of the rows that tell who was called.
+        self._witness.check(is_written=True)
         recorded_at = datetime.now(UTC)
         with closing(result_rows(self._ledger, interval_id, chunk_rows=_WRITE_ROWS)) as chunks:
             rows = warehouse.replace_results(
@@ -77,8 +82,9 @@ class Push:
         with self._ledger.transaction() as connection:
             counts = counts_of_runs(connection, interval_id)
             figures = run_figures(connection, interval_id, run.run_id)
+            note_requests(connection, campaign.name, run.run_id, figures.requests)
             erase_settled(connection, before=self._ledger.now(connection) - _KEEP_NUMBERS_SECONDS)
-        if not settles or figures.requests:
+        if not settles or figures.requests or self._witness.signature(run.run_id):
             row = {
                 "run_type": run.run_type,
                 **_counted(counts.get(run.run_id, RunCounts())),
@@ -95,13 +101,18 @@ class Push:
         """Bring the row of another run up to date: its counts only, since what it did is its own to say."""
         changed = {"campaign": self._campaign.name, "run_id": run_id, **_counted(counts), "recorded_at": at}
         if not self._warehouse.update_run(changed, results_table=self._campaign.results_table):
-            with self._ledger.transaction(read_only=True) as connection:
+            with self._ledger.transaction() as connection:
                 figures = run_figures(connection, interval_id, run_id)
+                note_requests(connection, self._campaign.name, run_id, figures.requests)
             self._replace_run(run_id, {**_counted(counts), **_sent(figures), "outcome": UNFINISHED}, at)
 
     def _replace_run(self, run_id: str, row: Mapping[str, object], at: datetime) -> None:
         known = {"campaign": self._campaign.name, "run_id": run_id, "interval_key": self._run.interval_key}
-        self._warehouse.replace_run({**known, **row, "recorded_at": at}, results_table=self._campaign.results_table)
+        self._warehouse.replace_run(
+            {**known, **row, "recorded_at": at},
+            results_table=self._campaign.results_table,
+            late=lambda: self._witness.signature(run_id),
+        )
 
     def _outcome(self, outcome: str, *, settles: bool) -> str:
         """Say of a run that is not a campaign's ordinary one what it is, and what came of it."""

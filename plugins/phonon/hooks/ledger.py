@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from phonon.ledger.store import Ledger
 if TYPE_CHECKING:
     from phonon.hooks.postgres_ledger import PostgresPlace
 
+_LOG = logging.getLogger(__name__)
 DEFAULT_CONN_ID = "phonon_ledger"
 _EXAMPLE = '{"conn_type": "postgres", "host": "...", "schema": "phonon_ledger", "login": "...", "password": "..."}'
 _MANY_MACHINES = ("celery", "kubernetes", "ecs", "batch", "edge", "lambda")
@@ -35,10 +37,14 @@ def open_ledger(conn_id: str = DEFAULT_CONN_ID) -> Ledger:
         place = _place(conn_id)
         if isinstance(place, URL):
             _refuse_many_machines(conn_id)
-            return Ledger(place, conn_id=conn_id)
-        return Ledger(place.url, connect=place.connect, conn_id=conn_id)
+            ledger = Ledger(place, conn_id=conn_id)
+        else:
+            ledger = Ledger(place.url, connect=place.connect, conn_id=conn_id)
     except ImportError as error:
         raise not_installed(conn_id, of="the ledger", extra="postgres", package=error.name) from None
+    if ledger.is_new:
+        _LOG.info("A new, empty ledger was made at %s: it knows of no call that was ever placed", ledger.place)
+    return ledger
 
 
 def _place(conn_id: str) -> URL | PostgresPlace:

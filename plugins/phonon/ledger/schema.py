@@ -241,3 +241,23 @@ row_ranges = Table(
     UniqueConstraint("watched", "interval_id", name=f"{PREFIX}row_ranges_key"),
     Index(f"{PREFIX}row_ranges_newest", "watched", "id"),
 )
+
+begun_runs = Table(
+    f"{PREFIX}begun_runs",
+    metadata,
+    Column("campaign", Text, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("sequence", _BIG, nullable=False),  # of the last try that began to send
+    Column("begun_at", Double, nullable=False),
+    Column("requests", _BIG, nullable=False, default=0),  # the most that the warehouse was told of
+    PrimaryKeyConstraint("campaign", "run_id"),
+)
+
+adopted = Table(
+    f"{PREFIX}adopted",
+    metadata,
+    Column("ledger_id", Text, primary_key=True),
+    Column("adopted_at", Double, nullable=False),
+    Column("adopted_by", Text, nullable=False),
+    Column("note", Text, nullable=False),
+)

@@ -18,6 +18,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from phonon.ledger.failures import ledger_error
+from phonon.ledger.identity import ensure_identity
 from phonon.ledger.migration import migrate
 from phonon.ledger.private_file import keep_private
 from phonon.ledger.schema import meta
@@ -54,11 +55,12 @@ class Ledger:
         self._engine = _engine(url, connect)
         self._clock = clock
         self._conn_id = conn_id
-        self._place = url.render_as_string(hide_password=True)
+        self.place = url.render_as_string(hide_password=True)
         with self.transaction() as connection:
             migrate(connection)
         with self.transaction() as connection:
             self._hash_key = _hash_key(connection)
+            self.is_new = ensure_identity(connection, self.now(connection))
 
     @contextmanager
     def transaction(self, *, read_only: bool = False) -> Iterator[Connection]:
@@ -89,7 +91,7 @@ class Ledger:
             yield
         except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
             cause = getattr(error, "orig", None) if isinstance(error, SQLAlchemyError) else error
-            raise ledger_error(cause or error, place=self._place, conn_id=self._conn_id) from None
+            raise ledger_error(cause or error, place=self.place, conn_id=self._conn_id) from None
 
     def now(self, connection: Connection) -> float:
         """Seconds since the epoch, by the clock that all senders of this ledger share."""

@@ -137,7 +137,7 @@ class CampaignOperator(BaseOperator):  # type: ignore[misc] # Airflow's classes 
         from phonon.hooks.phonon import PhononHook  # noqa: PLC0415 - as above
 
         hook = PhononHook(self.campaign.phonon_conn_id)
-        with self.job(run, warehouse=False) as job:
+        with self.job(run, warehouse=True) as job:
             sent = job.trigger_calls(hook.settings, hook.transport, self._ending, shard=shard)
         message = stop_message(sent, self.campaign, hook.settings.urls, task_id=self.task_id)
         if sent.stopped is not None and sent.stopped.stop.value == PAUSED:

@@ -39,6 +39,10 @@ class ReadWarehouse(Warehouse):
                 if self._enough is not None and self._enough():
                     return
 
+    def rows(self, sql: str, *, most: int) -> list[tuple[Any, ...]]:  # noqa: ARG002 - as declared
+        """None: the copy of the ledger sends nothing, and the tables need not be there."""
+        return []
+
     def types_of(self, sql: str) -> Mapping[str, str]:
         """As Warehouse.types_of."""
         return self._warehouse.types_of(sql)
@@ -50,6 +54,9 @@ class ReadWarehouse(Warehouse):
 
     def ensure_tables(self, results_table: str) -> None:
         """Leave the tables as they are."""
+
+    def check_writable(self, results_table: str) -> None:
+        """A rehearsal writes nothing."""
 
     def _connect_to_write(self) -> NoReturn:
         raise WarehouseError("A rehearsal writes nothing to the warehouse.")

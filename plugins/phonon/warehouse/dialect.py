@@ -92,6 +92,10 @@ class Dialect:
         )
         return f"CREATE TABLE {self.table(table.name)} ({columns})"
 
+    def add_column(self, table: Table, column: Column) -> str:
+        """ALTER TABLE that adds a column."""
+        return f"ALTER TABLE {self.table(table.name)} ADD COLUMN {self.name(column.name)} {self.type_of(column)}"
+
     def create_index(self, table: Table) -> str:
         """CREATE INDEX on the key, under a name of the database's choice."""
         return f"CREATE INDEX ON {self.table(table.name)} ({self.names(table.key)})"

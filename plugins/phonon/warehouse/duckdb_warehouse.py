@@ -24,8 +24,15 @@ from phonon.warehouse.arrow_rows import record_batch, schema_of
 from phonon.warehouse.dialect import DUCKDB, Dialect
 from phonon.warehouse.failures import database_message, opening, reported
 from phonon.warehouse.frames import READING, READING_CURE, check_chunk_rows, column_names, fetched, objects
-from phonon.warehouse.inspection import FoundColumn, check_columns, no_schema, wrong
-from phonon.warehouse.tables import Kind, Table
+from phonon.warehouse.inspection import (
+    FoundColumn,
+    adding_cure,
+    check_columns,
+    lacking,
+    no_schema,
+    wrong,
+)
+from phonon.warehouse.tables import Column, Kind, Table
 from phonon.warehouse.warehouse import SqlHook, Warehouse
 
 if TYPE_CHECKING:
@@ -84,6 +91,11 @@ class DuckDBWarehouse(Warehouse):
                     frame[name] = objects([_time(value) for value in frame[name]])
                 yield frame
 
+    def rows(self, sql: str, *, most: int) -> list[tuple[Any, ...]]:
+        """As Warehouse.rows."""
+        with closing(self._connect(read_only=True)) as connection, reported(self._conn_id, READING, READING_CURE):
+            return list(connection.execute(sql).fetchmany(most))
+
     def types_of(self, sql: str) -> Mapping[str, str]:
         """As Warehouse.types_of, without running the query."""
         with closing(self._connect(read_only=True)) as connection, reported(self._conn_id, READING, READING_CURE):
@@ -99,11 +111,16 @@ class DuckDBWarehouse(Warehouse):
         """As Warehouse.ensure_tables. Opens the file for writing only when there is something to create."""
         wanted = (tables.results_table(results_table), tables.runs_table(results_table))
         with closing(self._connect(read_only=True)) as connection:
-            absent = [table for table in wanted if not self._is_there(connection, table)]
+            absent = [
+                table
+                for table in wanted
+                if self._lacking(connection, table) or not self._is_there(connection, table)
+            ]
         if not absent:
             return
         with closing(self._connect(read_only=False)) as connection:
             for table in absent:
+                self._add_columns(connection, table)
                 if not self._is_there(connection, table):
                     with reported(self._conn_id, f"creating the table {table.name}", "May its user create it?"):
                         connection.execute(DUCKDB.create(table))
@@ -189,6 +206,19 @@ class DuckDBWarehouse(Warehouse):
         if found:
             check_columns(table, found, dialect=DUCKDB, conn_id=self._conn_id)
         return bool(found)
+
+    def _lacking(self, connection: Any, table: Table) -> list[Column]:
+        """The columns that a table of an earlier version lacks; none of a table that is not there, or is a view."""
+        with reported(self._conn_id, f"looking at the table {table.name}", "Check the file."):
+            schema = connection.execute(_SCHEMA, [table.name.schema]).fetchone()[0]
+            found = [row[0] for row in connection.execute(_COLUMNS, [schema, table.name.table]).fetchall()]
+        return lacking(table, found) if found else []
+
+    def _add_columns(self, connection: Any, table: Table) -> None:
+        columns = self._lacking(connection, table)
+        with reported(self._conn_id, f"adding to the table {table.name}", adding_cure(table, columns, DUCKDB)):
+            for column in columns:
+                connection.execute(DUCKDB.add_column(table, column))
 
     def _as_python_takes_it(self, connection: Any, sql: str) -> tuple[list[str], str]:
         """The columns of a query that are times with a zone, and the query with what Python would not take well.

@@ -6,7 +6,7 @@ written with executemany. Whether a transaction covers both the delete and the i
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,8 @@ from phonon.warehouse import tables
 from phonon.warehouse.dialect import Dialect, Spelling
 from phonon.warehouse.failures import opening, reported
 from phonon.warehouse.frames import READING, READING_CURE, check_chunk_rows, column_names, fetched
-from phonon.warehouse.inspection import check_names, suggested
-from phonon.warehouse.tables import Table
+from phonon.warehouse.inspection import adding_cure, check_names, lacking, suggested
+from phonon.warehouse.tables import Column, Table
 from phonon.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -35,6 +35,16 @@ class GenericWarehouse(Warehouse):
                 cursor.execute(sql)
             yield from fetched(cursor, chunk_rows=chunk_rows, conn_id=self._conn_id)
 
+    def rows(self, sql: str, *, most: int) -> list[tuple[Any, ...]]:
+        """As Warehouse.rows."""
+        with (
+            closing(self._connect_to_write()) as connection,
+            closing(connection.cursor()) as cursor,
+            reported(self._conn_id, READING, READING_CURE),
+        ):
+            cursor.execute(sql)
+            return [tuple(row) for row in cursor.fetchmany(most)]
+
     def types_of(self, sql: str) -> Mapping[str, str]:
         """As Warehouse.types_of: PEP 249 has no names of types."""
         with closing(self._connect()) as connection, closing(connection.cursor()) as cursor:
@@ -46,9 +56,15 @@ class GenericWarehouse(Warehouse):
         """As Warehouse.ensure_tables, but of a table that is there only the columns' names are checked."""
         for table in (tables.results_table(results_table), tables.runs_table(results_table)):
             with closing(self._connect_to_write()) as connection:
-                missing = self._missing(connection, table)
-            if missing is not None:
-                self._create(table, missing)
+                found = self._column_names(connection, table)
+            if isinstance(found, WarehouseError):
+                self._create(table, found)
+                continue
+            # Only now, since a connection that has looked at a table may keep others from altering it.
+            added = lacking(table, found)
+            self._add_columns(table, added)
+            names = [*found, *(column.name for column in added)]
+            check_names(table, names, dialect=self.dialect, conn_id=self._conn_id)
 
     def _connect_to_write(self) -> Any:
         connection = self._connect()
@@ -74,19 +90,31 @@ class GenericWarehouse(Warehouse):
             statement = self.dialect.insert(table, [*rows.shared, *rows.own])
             cursor.executemany(statement, [tuple(row.values()) for row in rows])
 
-    def _missing(self, connection: Any, table: Table) -> WarehouseError | None:
-        """The database's complaint about a table it cannot show, or None for one that can be written."""
+    def _column_names(self, connection: Any, table: Table) -> list[str] | WarehouseError:
+        """The columns of a table, or the database's complaint about one that it cannot show."""
         try:
             with (
                 reported(self._conn_id, f"looking at the table {table.name}", ""),
                 closing(connection.cursor()) as cursor,
             ):
                 cursor.execute(self.dialect.nothing_of(table))
-                names = column_names(cursor.description, conn_id=self._conn_id)
+                return list(column_names(cursor.description, conn_id=self._conn_id))
         except WarehouseError as error:
             return error
-        check_names(table, names, dialect=self.dialect, conn_id=self._conn_id)
-        return None
+
+    def _add_columns(self, table: Table, columns: Sequence[Column]) -> None:
+        for column in columns:
+            with (
+                closing(self._connect_to_write()) as connection,
+                reported(
+                    self._conn_id,
+                    f"adding to the table {table.name}",
+                    adding_cure(table, columns, self.dialect),
+                ),
+                closing(connection.cursor()) as cursor,
+            ):
+                cursor.execute(self.dialect.add_column(table, column))
+                connection.commit()
 
     def _create(self, table: Table, missing: WarehouseError) -> None:
         dialect = self.dialect

@@ -59,6 +59,18 @@ def check_columns(table: Table, found: Iterable[FoundColumn], *, dialect: Dialec
             )
 
 
+def lacking(table: Table, found: Iterable[str]) -> list[Column]:
+    """The columns that a table made by an earlier version of this project does not have yet."""
+    there = {name.lower() for name in found}
+    return [column for column in table.columns if column.later and column.name not in there]
+
+
+def adding_cure(table: Table, columns: Iterable[Column], dialect: Dialect) -> str:
+    """What to do by hand where the columns cannot be added, as the exact statements."""
+    statements = "; ".join(dialect.add_column(table, column) for column in columns)
+    return f"Have somebody who may run this, then try again: {statements}."
+
+
 def check_names(table: Table, found: Iterable[str], *, dialect: Dialect, conn_id: str) -> None:
     """As check_columns, where an engine tells no more than the names of the columns."""
     there = {name.lower() for name in found}

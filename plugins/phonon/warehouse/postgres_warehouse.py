@@ -14,7 +14,14 @@ from phonon.warehouse.copy_text import copy_text
 from phonon.warehouse.dialect import POSTGRES, Dialect
 from phonon.warehouse.failures import opening, reported
 from phonon.warehouse.frames import READING, READING_CURE, check_chunk_rows, fetched
-from phonon.warehouse.inspection import FoundColumn, check_columns, no_schema, wrong
+from phonon.warehouse.inspection import (
+    FoundColumn,
+    adding_cure,
+    check_columns,
+    lacking,
+    no_schema,
+    wrong,
+)
 from phonon.warehouse.tables import Table
 from phonon.warehouse.warehouse import Warehouse
 
@@ -48,6 +55,16 @@ class PostgresWarehouse(Warehouse):
             with reported(self._conn_id, READING, READING_CURE):
                 cursor.execute(sql)
             yield from fetched(cursor, chunk_rows=chunk_rows, conn_id=self._conn_id)
+
+    def rows(self, sql: str, *, most: int) -> list[tuple[Any, ...]]:
+        """As Warehouse.rows."""
+        with (
+            closing(self._connect()) as connection,
+            closing(_cursor(connection)) as cursor,
+            reported(self._conn_id, READING, READING_CURE),
+        ):
+            cursor.execute(sql)
+            return list(cursor.fetchmany(most))
 
     def types_of(self, sql: str) -> Mapping[str, str]:
         """As Warehouse.types_of."""
@@ -120,6 +137,14 @@ class PostgresWarehouse(Warehouse):
         if shape not in _TABLES:
             raise wrong(table, self._conn_id, f"it is {_SHAPES.get(shape, 'not a table')}", "Drop it")
         found = [FoundColumn(*row) for row in self._execute(cursor, table, _COLUMNS, place, rows=True)]
+        columns = lacking(table, [column.name for column in found])
+        if columns:
+            with reported(
+                self._conn_id, f"adding to the table {table.name}", adding_cure(table, columns, POSTGRES)
+            ):
+                for column in columns:
+                    cursor.execute(POSTGRES.add_column(table, column))
+            found = [FoundColumn(*row) for row in self._execute(cursor, table, _COLUMNS, place, rows=True)]
         check_columns(table, found, dialect=POSTGRES, conn_id=self._conn_id)
         return True
 

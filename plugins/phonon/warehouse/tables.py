@@ -54,12 +54,16 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Column:
-    """One column. ``length`` is in characters and only counts where text needs one."""
+    """One column. ``length`` is in characters and only counts where text needs one.
+
+    ``later``: tables of an earlier version of this project lack it; it is added to them.
+    """
 
     name: str
     kind: Kind
     required: bool = False
     length: int = 255
+    later: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,14 +124,14 @@ _RUNS = (
     Column("run_type", Kind.TEXT),
     Column("interval_key", Kind.TEXT),
     Column("rows_read", Kind.BIGINT),
-    Column("counted_elsewhere", Kind.BIGINT),
+    Column("counted_elsewhere", Kind.BIGINT, later=True),
     Column("planned", Kind.BIGINT),
     Column("accepted", Kind.BIGINT),
     Column("accepted_earlier", Kind.BIGINT),
     Column("refused", Kind.BIGINT),
     Column("invalid", Kind.BIGINT),
     Column("suppressed", Kind.BIGINT),
-    Column("dry_run", Kind.BIGINT),
+    Column("dry_run", Kind.BIGINT, later=True),
     Column("held", Kind.BIGINT),
     Column("pending", Kind.BIGINT),
     Column("expired", Kind.BIGINT),
@@ -139,6 +143,8 @@ _RUNS = (
     Column("seconds", Kind.DOUBLE),
     Column("highest_in_any_minute", Kind.BIGINT),
     Column("outcome", Kind.TEXT, length=1000),
+    Column("ledger_id", Kind.TEXT, later=True),
+    Column("ledger_sequence", Kind.BIGINT, later=True),
     Column("recorded_at", Kind.TIMESTAMP, required=True),
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -54,6 +54,10 @@ class Warehouse(ABC):
         """
 
     @abstractmethod
+    def rows(self, sql: str, *, most: int) -> list[tuple[Any, ...]]:
+        """The first rows of a small query, without pandas; ask for no times, which drivers give differently."""
+
+    @abstractmethod
     def types_of(self, sql: str) -> Mapping[str, str]:
         """The columns of a query, each with the engine's name of its type; "" where only a value can tell.
 
@@ -88,15 +92,33 @@ class Warehouse(ABC):
         table = tables.results_table(results_table)
         return self._replace(table, key, (checked(table, chunk, key=key) for chunk in chunks))
 
-    def replace_run(self, run: Mapping[str, object], *, results_table: str = RESULTS_TABLE) -> None:
+    def replace_run(
+        self,
+        run: Mapping[str, object],
+        *,
+        results_table: str = RESULTS_TABLE,
+        late: Callable[[], Mapping[str, object]] = dict,
+    ) -> None:
         """Replace the one row of a campaign's run.
 
         :param run: columns of the table of runs, campaign and run_id among them; one that is left out is null.
         :param results_table: the campaign's, beside which the table of runs is.
+        :param late: more columns, asked for when nobody else can replace the row any more, as far as the database
+            locks: so a number that only grows never goes back.
         """
         table = tables.runs_table(results_table)
-        row = GroupedRows([1], {name: [value] for name, value in run.items()}, {})
-        self._replace(table, {name: str(run[name]) for name in table.key}, [checked(table, row, key={})])
+
+        def rows() -> Iterator[GroupedRows]:
+            whole = {**run, **late()}
+            yield checked(table, GroupedRows([1], {name: [value] for name, value in whole.items()}, {}), key={})
+
+        self._replace(table, {name: str(run[name]) for name in table.key}, rows())
+
+    def check_writable(self, results_table: str) -> None:
+        """Raise WarehouseError if results could not be written, by a deletion of nothing that is not committed."""
+        for table in (tables.results_table(results_table), tables.runs_table(results_table)):
+            with closing(self._connect_to_write()) as connection, self._writing(table):
+                self._clear(connection, table, dict.fromkeys(table.key, ""))
 
     def update_run(self, run: Mapping[str, object], *, results_table: str = RESULTS_TABLE) -> bool:
         """Change columns of the row of a campaign's run, and leave its others as they are.
