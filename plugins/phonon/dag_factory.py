@@ -81,6 +81,8 @@ def campaign_dag(campaign: Campaign) -> DAG:
         start_date=datetime.combine(campaign.start_date, time(), zone) if campaign.start_date else None,
         catchup=False,
         max_active_runs=1,
+        # With a versioned bundle a cleared task would run by its run's old file: a mended one is meant to count.
+        rerun_with_latest_version=True,
         allowed_run_types=_NO_BACKFILLS if campaign.backfill.mode is BackfillMode.REFUSE else None,
         tags=["phonon", campaign.purpose.value],
         params=parameters(campaign),

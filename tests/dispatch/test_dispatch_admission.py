@@ -22,7 +22,7 @@ from phonon.ledger.states import BatchState
 from planning.windows import INDIA, OFFICE_HOURS
 
 _SEND_SECONDS = 90.0
-_MAYBE = [Past.DOUBTFUL, Past.UNANSWERED, Past.MIXED]
+_MAYBE = [Past.ACCEPTED, Past.DOUBTFUL, Past.UNANSWERED, Past.MIXED]
 
 
 def _at(clock: str, *, day: int = 24) -> float:

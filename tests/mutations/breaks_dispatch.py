@@ -31,6 +31,20 @@ DISPATCH = (
         (_STOPPING,),
     ),
     Mutation(
+        "unknown-batch-takes-the-envelope-of-now",
+        "dispatch/dispatcher.py",
+        "        if now is None or batch.past.may_be_accepted:\n",
+        "        if now is None:\n",
+        ("faults/test_bound_when_sent.py::test_what_phonon_may_have_had_keeps_its_bytes",),
+    ),
+    Mutation(
+        "envelope-that-was-sent-is-not-kept",
+        "ledger/outbox.py",
+        '            "flow_id": batch.flow_id,\n',
+        "",
+        ("faults/test_bound_when_sent.py::test_a_mended_flow_mends_what_is_planned",),
+    ),
+    Mutation(
         "first-batch-does-not-go-alone",
         "dispatch/dispatcher.py",
         "(1 if self._alone else self._rules.max_in_flight)",

@@ -19,7 +19,7 @@ from phonon.dispatch.dispatcher import Dispatcher, Stop, Stopped
 from phonon.dispatch.flights import Flights
 from phonon.dispatch.process import Ending
 from phonon.dispatch.progress import Progress
-from phonon.dispatch.rules import SendingRules
+from phonon.dispatch.rules import EnvelopeNow, SendingRules
 from phonon.ledger.budget import RateLimit
 from phonon.ledger.claims import find_interval
 from phonon.ledger.report import HeldBatch, Totals, held_batches, open_calls, totals
@@ -239,6 +239,9 @@ class CampaignJob:
             window=self._campaign.calling_window,
             limits=limits,
             outside=self._campaign.window.outside,
+            envelope=EnvelopeNow(
+                self._campaign.flow_id, "TEST" if self._run.test_numbers else settings.api_version
+            ),
             on_unknown={endpoint: self._campaign.on_unknown.at(endpoint) for endpoint in Endpoint},
             max_calls_of_run=self._run.limit,
             max_in_flight=settings.max_in_flight,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from logging import Logger
 
@@ -210,6 +210,7 @@ class Dispatcher:
                 return look_again
         if not found and len(self._flights):
             return None
+        found = [self._bound(batch) for batch in found]
         bodies = {batch.id: self._body(batch) for batch in found}
         reached(Point.BEFORE_TAKE)
         with self._ledger.transaction() as connection:
@@ -310,8 +311,15 @@ class Dispatcher:
             return Wave([], when)
         outcome = split(cut.batch, "the limit of the run has no room for all of it", first=cut.calls)
         parts = replace_by_parts(connection, outcome, run_id=self._sender.run_id, now=now)
-        envelopes = [_envelope(part, self._body(part)) for part in parts[:1]]
+        envelopes = [_envelope(part, self._body(part)) for part in map(self._bound, parts[:1])]
         return take(connection, envelopes, sender=self._sender, limit=limit, now=now)
+
+    def _bound(self, batch: Batch) -> Batch:
+        """The batch with the envelope of now, unless Phonon may have it: then it keeps the one it was sent with."""
+        now = self._rules.envelope
+        if now is None or batch.past.may_be_accepted:
+            return batch
+        return replace(batch, flow_id=now.flow_id, api_version=now.api_version)
 
     def _body(self, batch: Batch) -> bytes:
         return RequestEnvelope(batch.api_version, self._security_id, batch.flow_id).around(batch.frozen)

@@ -23,6 +23,14 @@ def backoff(attempt: int) -> float:
 
 
 @dataclass(frozen=True)
+class EnvelopeNow:
+    """What the campaign's file and the connection say now of the envelope around the calls of a batch."""
+
+    flow_id: str
+    api_version: str
+
+
+@dataclass(frozen=True)
 class SendingRules:
     """How the batches of one campaign are sent."""
 
@@ -33,6 +41,8 @@ class SendingRules:
     on_unknown: Mapping[Endpoint, UnknownPolicy] = field(
         default_factory=lambda: {Endpoint.BULK: UnknownPolicy.HOLD, Endpoint.REALTIME: UnknownPolicy.RESEND}
     )
+    envelope: EnvelopeNow | None = None
+    """The envelope of batches that Phonon never had, or refused as a whole; None: as they were planned."""
     max_calls_of_run: int | None = None
     """Calls that the run may place, all its tries and senders together; None for as many as there are."""
     max_in_flight: int = 16

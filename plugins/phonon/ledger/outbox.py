@@ -212,6 +212,9 @@ def take(
             "owner": sender.owner,
             "lease_until": now + sender.lease_seconds,
             "body_sha256": envelope.body_sha256,
+            # Bound to what it is sent with: from here on Phonon may have it.
+            "flow_id": batch.flow_id,
+            "api_version": batch.api_version,
             "sent_at": now,
             "run_id": sender.run_id,
             "changed_at": now,
