@@ -153,7 +153,7 @@ def test_each_suppressed_contact_is_in_the_results_with_its_reason(new_trial: Ca
     add_to_list(trial, "99999 00003")
     trial.run()
     trial.assert_books_agree(rows=11)
-    listed, often, over = "do not call", "called 1 time in 1 day", "over max_calls"
+    listed, often, over = "do not call", "same number as C0 in this run", "over max_calls"
     assert {name: reason for name, reason in reasons(trial).items() if reason != "accepted"} == {
         "C0 again": often,
         "C00": "number: too short",

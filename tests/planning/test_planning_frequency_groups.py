@@ -57,7 +57,7 @@ def test_campaigns_of_one_group_call_a_number_once_between_them(ledger: Ledger, 
     assert plan(ledger, "renewals", people(1, 2)).planned == 2
     second = plan(ledger, "surveys", people(1, 2, 3))
     assert (second.planned, second.suppressed) == (1, 2)
-    assert reasons(ledger, second) == {"pending", "called 1 time in 1 day"}
+    assert reasons(ledger, second) == {"pending", "called on 2026-11-24 by renewals"}
     clock.seconds += DAY
     assert plan(ledger, "surveys", people(1, 2, 3), key="day 2").planned == 3
 

@@ -102,9 +102,9 @@ def test_the_call_of_another_interval_or_campaign_is_another_call(ledger: Ledger
 def test_its_numbers_count_against_the_frequency_limit_at_once_and_later(ledger: Ledger) -> None:
     _know(ledger, "z")
     first = _plan(ledger, _frame(("a", _number(1)), ("z", _number(1))))
-    assert _told(ledger, first.interval_id) == {"z": _NOTED, "a": "called 1 time in 1 day"}
+    assert _told(ledger, first.interval_id) == {"z": _NOTED, "a": "same number as z in this run"}
     later = _plan(ledger, _frame(("b", _number(1))), key="day 2")
-    assert _told(ledger, later.interval_id) == {"b": "called 1 time in 1 day"}
+    assert _told(ledger, later.interval_id) == {"b": "called on 2026-11-24 by trial"}
     tomorrow = _plan(ledger, _frame(("c", _number(1)), at="2026-11-25T12:00"), key="day 3")
     assert tomorrow.planned == 1
 

@@ -162,8 +162,9 @@ def test_a_column_that_is_missing_is_told_and_nothing_is_planned(ledger: Ledger)
 def test_a_number_is_called_once_a_day_whatever_the_interval(ledger: Ledger, clock: Clock) -> None:
     chunk = [_frame(("a", _number(1)), ("b", _number(1)))]
     first = _plan(ledger, chunk)
-    assert _reasons(ledger, first.interval_id) == {"a": "pending", "b": "called 1 time in 1 day"}
-    assert _plan(ledger, chunk, key="day 1 again").suppressed == 2
+    assert _reasons(ledger, first.interval_id) == {"a": "pending", "b": "same number as a in this run"}
+    later = _plan(ledger, chunk, key="day 1 again", run_id="run-2")
+    assert _reasons(ledger, later.interval_id) == dict.fromkeys("ab", "called on 2026-11-24 by trial")
     clock.seconds += _DAY
     assert _plan(ledger, chunk, key="day 2").planned == 1
 
@@ -175,16 +176,20 @@ def test_a_limit_of_several_days_reaches_so_far_back(
     rule = PerNumber(calls=2, days=3)
     _plan(ledger, [_frame(("a", _number(1)), ("b", _number(1)))], per_number=rule)
     clock.seconds += days_later * _DAY
-    found = _plan(ledger, [_frame(("c", _number(1)))], key="later", per_number=rule)
+    found = _plan(ledger, [_frame(("c", _number(1)))], key="later", run_id="run-2", per_number=rule)
     assert found.planned == planned
     if not planned:
-        assert _reasons(ledger, found.interval_id) == {"c": "called 2 times in 3 days"}
+        assert _reasons(ledger, found.interval_id) == {"c": "called on 2026-11-24 by trial"}
 
 
 def test_calls_of_one_chunk_on_two_days_count_together(ledger: Ledger) -> None:
     rows = _frame(("a", _number(1)), ("b", _number(1)), ("c", _number(2)), at=_TWO_DAYS)
     planned = _plan(ledger, [rows], columns=_WITH_START, per_number=PerNumber(calls=1, days=2))
-    assert _reasons(ledger, planned.interval_id) == {"a": "pending", "c": "pending", "b": "called 1 time in 2 days"}
+    assert _reasons(ledger, planned.interval_id) == {
+        "a": "pending",
+        "c": "pending",
+        "b": "same number as a in this run",
+    }
 
 
 @pytest.mark.parametrize(

@@ -179,7 +179,7 @@ def test_a_number_that_is_not_called_does_not_use_up_a_limit(ledger: Ledger) -> 
     planned = plan(ledger, [people], number(2), per_number=PerNumber())
     assert reasons(ledger, planned) == {"a": "pending", "b": "do not call"}
     later = plan(ledger, [people], key="later", per_number=PerNumber())
-    assert reasons(ledger, later) == {"a": "pending", "b": "called 1 time in 1 day"}
+    assert reasons(ledger, later) == {"a": "pending", "b": "same number as a in this run"}
 
 
 def test_a_dry_run_suppresses_and_a_test_run_does_not(ledger: Ledger) -> None:

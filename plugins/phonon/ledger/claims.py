@@ -89,6 +89,16 @@ class NewBatch:
     answer: KnownAnswer | None = None
 
 
+class LastUse(NamedTuple):
+    """The latest call to a number. ``run_id``: the run that planned it; None if that was not noted."""
+
+    campaign: str
+    interval_id: int
+    run_id: str | None
+    contact_id: str
+    starts_at: float
+
+
 @dataclass(frozen=True)
 class Reject:
     """A row that is not called. ``row_number`` counts the rows of the query from 0."""
@@ -169,6 +179,17 @@ def count_uses(connection: Connection, scope: str, number_hashes: Sequence[int],
     asked = {"scope": scope, "numbers": numbers, "oldest": oldest, "since": since}
     rows = connection.execute(_uses(connection.dialect.name), asked)
     return {row[0]: row[1] for row in rows}
+
+
+def last_uses(connection: Connection, scope: str, number_hashes: Sequence[int], since: float) -> dict[int, LastUse]:
+    """The latest of the calls that ``count_uses`` counts, by number."""
+    oldest = _oldest_interval(connection, since)
+    if oldest is None:
+        return {}
+    numbers = as_parameter(connection, number_hashes)
+    asked = {"scope": scope, "numbers": numbers, "oldest": oldest, "since": since}
+    rows = connection.execute(_last_uses(connection.dialect.name), asked)
+    return {row.number_hash: LastUse(*row[1:]) for row in rows}
 
 
 def _oldest_interval(connection: Connection, since: float) -> int | None:
@@ -358,4 +379,18 @@ def _uses(dialect: str) -> Select[Any]:
             batches.c.state.not_in([BatchState.REFUSED, BatchState.EXPIRED]),
         )
         .group_by(number_uses.c.number_hash)
+    )
+
+
+@cache
+def _last_uses(dialect: str) -> Select[Any]:
+    """The same calls, each by itself, the latest of a number last."""
+    shown = (intervals.c.campaign, intervals.c.id, plans.c.run_id, calls.c.contact_id, calls.c.starts_at)
+    return (
+        _uses(dialect)
+        .with_only_columns(number_uses.c.number_hash, *shown, maintain_column_froms=True)
+        .join(intervals, intervals.c.id == calls.c.interval_id)
+        .join(plans, plans.c.id == batches.c.plan_id, isouter=True)
+        .group_by(None)
+        .order_by(calls.c.starts_at, batches.c.id)
     )

@@ -8,7 +8,8 @@ from datetime import datetime, time, timedelta
 
 from sqlalchemy import Connection
 
-from phonon.ledger.claims import Reject, count_uses
+from phonon.calling_window import CallingWindow
+from phonon.ledger.claims import LastUse, Plan, Reject, count_uses, last_uses
 from phonon.ledger.store import Ledger
 from phonon.planning.drafts import Draft
 from phonon.planning.rules import PlanningRules
@@ -25,7 +26,9 @@ class FrequencyLimit:
         self._limit = None if rules.test_numbers else rules.per_number
         self._hashes: dict[str, int] = {}  # of the numbers of a chunk
 
-    def apply(self, connection: Connection, drafts: Sequence[Draft], rejects: list[Reject]) -> list[Draft]:
+    def apply(
+        self, connection: Connection, plan: Plan, drafts: Sequence[Draft], rejects: list[Reject]
+    ) -> list[Draft]:
         """Apply the limit to drafts in their order; what is suppressed is added to ``rejects``."""
         if self._limit is None or not drafts:
             return list(drafts)
@@ -36,7 +39,7 @@ class FrequencyLimit:
             by_day[days[draft.start]].append(draft)
         kept: list[Draft] = []
         for since, of_day in sorted(by_day.items()):
-            kept += self._apply(connection, of_day, since, kept, rejects)
+            kept += self._apply(connection, plan, of_day, since, kept, rejects)
         return kept
 
     def hashes_of(self, draft: Draft) -> Sequence[int]:
@@ -46,6 +49,7 @@ class FrequencyLimit:
     def _apply(
         self,
         connection: Connection,
+        plan: Plan,
         drafts: Sequence[Draft],
         since: datetime,
         earlier: Sequence[Draft],
@@ -60,7 +64,7 @@ class FrequencyLimit:
         short = {number for number, times in asked.items() if uses.get(number, 0) + times > self._limit.calls}
         if not short:
             return list(drafts)
-        kept = []
+        kept, over = [], []
         for draft in drafts:
             if short.isdisjoint(draft.numbers):
                 kept.append(draft)
@@ -70,8 +74,29 @@ class FrequencyLimit:
             if free:
                 kept.append(draft._replace(numbers=free))
             else:
-                rejects.append(draft.suppressed(self._reason()))
+                over.append(draft)
+        rejects += self._rejects(connection, plan, over, since, [*earlier, *kept])
         return kept
+
+    def _rejects(
+        self, connection: Connection, plan: Plan, over: Sequence[Draft], since: datetime, kept: Sequence[Draft]
+    ) -> list[Reject]:
+        """Reject drafts, each with the call that its first number has had; ``kept`` are not in the ledger yet."""
+        if not over:
+            return []
+        taken = {number: draft.contact_id for draft in kept for number in draft.numbers if draft.start >= since}
+        asked = sorted({self._hashes[draft.numbers[0]] for draft in over if draft.numbers[0] not in taken})
+        found = last_uses(connection, self._scope, asked, since.timestamp()) if asked else {}
+        for number_hash, use in found.items():
+            if (use.interval_id, use.run_id) == (plan.interval_id, plan.run_id):
+                taken |= {each: use.contact_id for each, hashed in self._hashes.items() if hashed == number_hash}
+        rejects = []
+        for draft in over:
+            number = draft.numbers[0]
+            same = taken.get(number)
+            reason = _called(found[self._hashes[number]], self._window) if same is None else _same_number(same)
+            rejects.append(draft.suppressed(reason))
+        return rejects
 
     def _since(self, start: datetime) -> datetime:
         """The start of the first of the days that count for a call that starts then."""
@@ -79,7 +104,11 @@ class FrequencyLimit:
         day = start.astimezone(self._window.timezone).date() - timedelta(days=self._limit.days - 1)
         return datetime.combine(day, time(), self._window.timezone)
 
-    def _reason(self) -> str:
-        assert self._limit is not None  # noqa: S101 - as above
-        calls, days = self._limit.calls, self._limit.days
-        return f"called {calls} time{'' if calls == 1 else 's'} in {days} day{'' if days == 1 else 's'}"
+
+def _same_number(contact_id: str) -> str:
+    return f"same number as {contact_id} in this run"
+
+
+def _called(use: LastUse, window: CallingWindow) -> str:
+    day = datetime.fromtimestamp(use.starts_at, window.timezone).date()
+    return f"called on {day} by {use.campaign}"

@@ -167,7 +167,7 @@ class Planner:
             drafts, rejects, reported = self._reported.claim(connection, plan, interval_key, drafts, rejects)
         drafts = self._follow_ups.apply(connection, drafts, rejects, now)
         drafts = self._suppression.apply(connection, drafts, rejects)
-        drafts = self._frequency.apply(connection, drafts, rejects)
+        drafts = self._frequency.apply(connection, plan, drafts, rejects)
         drafts = self._within_limits(connection, plan, drafts, rejects, before.admitted)
         encoded = self._encode(drafts, rejects, interval_key)
         admitted = len(encoded)
