@@ -117,3 +117,48 @@ def test_the_parameters_of_ones_own_dag_count_for_the_calls(desk: Desk) -> None:
         == "success"
     )
     assert len(desk.accepted()) == 2
+
+
+_EXTRACTING = """
+# airflow dag
+from airflow.sdk import DAG
+from phonon.campaign.model import Campaign
+from phonon.operators.steps import ExtractAndBatchOperator
+with DAG("airflow_undefined", schedule=None, params={{"dry_run": False, "limit": None, "test_numbers": None}}):
+    ExtractAndBatchOperator(task_id="extract_and_batch", campaign=Campaign.model_validate({keys!r}), retries=3)
+"""
+_MAPPED = """
+# airflow dag
+from airflow.sdk import DAG
+from phonon.operators.outbound import PhononOutboundOperator
+SQL = (
+    "SELECT id, mobile, name FROM people WHERE '{{{{ run_date }}}}' = '2026-11-24' AND "
+    "CAST(substr(id, 2) AS integer) % 2 = "
+)
+KEYS = {{key: value for key, value in {keys!r}.items() if key not in ("name", "contacts")}}
+with DAG("airflow_mapped", schedule=None):
+    PhononOutboundOperator.partial(task_id="calls", **KEYS).expand_kwargs(
+        [{{"name": "even", "contacts": SQL + "0"}}, {{"name": "odd", "contacts": SQL + "1"}}]
+    )
+"""
+
+
+def test_a_name_that_the_run_has_not_fails_the_first_try_with_one_sentence(
+    desk: Desk, capfd: pytest.CaptureFixture[str]
+) -> None:
+    keys = {**KEYS, "name": "airflow_undefined", "contacts": "SELECT id, mobile, '{{ ds }}' AS name FROM people"}
+    dag = dag_of_file(desk.folder, _EXTRACTING.format(keys=keys), desk.environment)
+    run = dag.test(run_after=START, logical_date=None)
+    said = "".join(capfd.readouterr())
+    assert run.state == "failed"
+    (task,) = run.get_task_instances()
+    assert task.try_number == 1
+    assert "Write {{ run_date }} or {{ run_time }} instead of ds in contacts of airflow_undefined, line 1" in said
+    assert "jinja2.exceptions" not in said
+
+
+def test_a_mapped_task_has_the_day_of_its_run(desk: Desk) -> None:
+    dag = dag_of_file(desk.folder, _MAPPED.format(keys=KEYS), desk.environment)
+    assert dag.test(run_after=START, logical_date=None).state == "success"
+    assert desk.statuses() == {"accepted": PEOPLE}
+    assert desk.sql("SELECT DISTINCT campaign FROM phonon_call_results ORDER BY 1") == [("even",), ("odd",)]
