@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from airflow.sdk import DAG, Param
 
+from phonon.campaign.names import campaign_names
 from phonon.operators.desk import (
     ACTIONS,
     PAUSE_ACTIONS,
@@ -70,7 +72,7 @@ def _held_dag(campaigns: Path, include: Path) -> DAG:
         is_paused_upon_creation=False,
         max_active_runs=4,
         tags=["phonon", "desk"],
-        params=_held_params(),
+        params=_held_params(campaigns),
     ) as dag:
         settle = SettleOperator(task_id=SETTLE, ledger_conn_id=_LEDGER)
         send = SendAndPushOperator(
@@ -90,12 +92,7 @@ def _pause_dag(campaigns: Path, include: Path) -> DAG:
         tags=["phonon", "desk"],
         params={
             "action": Param("show", type="string", enum=list(PAUSE_ACTIONS), title="Action"),
-            "campaign": Param(
-                None,
-                type=["null", "string"],
-                title="Campaign",
-                description="The campaign's name. Empty: everything that uses this ledger.",
-            ),
+            "campaign": _campaign(campaigns, "The campaign's name. Empty: everything that uses this ledger."),
             "reason": Param(
                 None,
                 type=["null", "string"],
@@ -108,14 +105,19 @@ def _pause_dag(campaigns: Path, include: Path) -> DAG:
     return dag
 
 
-def _held_params() -> dict[str, Param]:
+def _campaign(campaigns: Path, description: str) -> Param:
+    """A campaign by its name, from the list of those that have a file, or of a Dag of somebody's own."""
+    names = campaign_names(campaigns)
+    proposed: dict[str, Any] = {"examples": names} if names else {}
+    return Param(None, type=["null", "string"], title="Campaign", description=description, **proposed)
+
+
+def _held_params(campaigns: Path) -> dict[str, Param]:
     return {
         "action": Param("list", type="string", enum=list(ACTIONS), title="Action"),
-        "campaign": Param(
-            None,
-            type=["null", "string"],
-            title="Campaign",
-            description="With list: only its batches. With release and close: a check that they are its batches.",
+        "campaign": _campaign(
+            campaigns,
+            "With list: only its batches. With release and close: a check that they are its batches. Empty: all.",
         ),
         "batches": Param(
             [],
@@ -145,10 +147,10 @@ def _held_params() -> dict[str, Param]:
             description=f"Needed to release. {WARNING}",
         ),
         "send": Param(
-            True,
+            False,
             type="boolean",
-            title="Send",
-            description="Send what was released at once, under the campaign's own rules. Otherwise it waits until "
-            "trigger_calls of the campaign's run is cleared, on the same day.",
+            title="Send at once",
+            description="With release: call these people now, under the campaign's own rules. Otherwise they "
+            "wait until trigger_calls of the campaign's run is cleared, on the same day.",
         ),
     }

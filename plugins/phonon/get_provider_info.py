@@ -25,7 +25,7 @@ def get_provider_info() -> dict[str, Any]:
                 "ui-field-behaviour": {
                     "hidden-fields": ["host", "schema", "login", "port"],
                     "relabeling": {"password": "Security id"},
-                    "placeholders": {"password": "64 letters and digits, from the flow's edit page"},
+                    "placeholders": {"password": "exactly 64 letters and digits, from the flow's edit page"},
                 },
                 "conn-fields": _fields(),
             }
@@ -37,8 +37,18 @@ def _fields() -> dict[str, Any]:
     return {
         "bulk_url": _text("Bulk URL", "Whole URL of the create call for bulk. Empty: the vendor's."),
         "realtime_url": _text("Real-time URL", "Whole URL of the create call for real time. Empty: the vendor's."),
-        "api_version": _text("API version", "1.0 calls in production, TEST in testing.", enum=["1.0", "TEST"]),
-        "limit_unit": _text("Limit counts", "What the limit a minute counts.", enum=["calls", "requests"]),
+        "api_version": _text(
+            "API version",
+            "1.0 calls people, TEST is for trying.",
+            enum=["1.0", "TEST"],
+            left_out="1.0 (the default)",
+        ),
+        "limit_unit": _text(
+            "Limit counts",
+            "What the limit a minute counts.",
+            enum=["calls", "requests"],
+            left_out="calls (the default)",
+        ),
         "bulk_per_minute": _number("Bulk limit a minute", "Empty: 30000, as documented."),
         "realtime_per_minute": _number("Real-time limit a minute", "Empty: 500, as documented."),
         "max_in_flight": _number("Requests in flight", "At most, for each run. Empty: 16."),
@@ -48,10 +58,14 @@ def _fields() -> dict[str, Any]:
     }
 
 
-def _text(label: str, description: str, *, enum: list[str] | None = None) -> dict[str, Any]:
+def _text(
+    label: str, description: str, *, enum: list[str] | None = None, left_out: str | None = None
+) -> dict[str, Any]:
+    """Describe a field of text. ``left_out``: what the form shows in a list for no choice, instead of *null*."""
     schema: dict[str, Any] = {"type": ["string", "null"]}
     if enum:
         schema["enum"] = [*enum, None]
+        schema["values_display"] = {**{each: each for each in enum}, "null": left_out}
     return {"label": label, "description": description, "schema": schema}
 
 

@@ -42,19 +42,25 @@ def ledger_dags() -> dict[str, DAG]:
         tags=["phonon", "desk"],
         params={
             "numbers_days": _days(
-                7, "Phone numbers of settled batches. A push of results erases after 7 days too."
+                7,
+                "Keep phone numbers: days",
+                "Phone numbers of settled batches. A push of results erases after 7 days too.",
             ),
             "hashes_days": _days(
-                400, "Hashes of numbers that were called. Longer where a limit looks back further."
+                400,
+                "Keep hashes of numbers: days",
+                "Hashes of numbers that were called. Longer where a limit looks back further.",
             ),
             "sends_days": _days(
-                400, "When requests were sent. A run's row in the table of runs is made from them."
+                400,
+                "Keep times of requests: days",
+                "When requests were sent. A run's row in the table of runs is made from them.",
             ),
             "whole": Param(
                 False,
                 type="boolean",
-                title="Write anew",
-                description="Write every table anew. Makes an older or very empty ledger smaller; needs as much "
+                title="Write all tables again",
+                description="Write every table again. Makes an older or very empty ledger smaller; needs as much "
                 "room again, keeps senders waiting, and is refused while calls are being sent.",
             ),
         },
@@ -63,5 +69,5 @@ def ledger_dags() -> dict[str, DAG]:
     return {MAINTENANCE_DAG: dag}
 
 
-def _days(usual: int, description: str) -> Param:
-    return Param(usual, type="integer", minimum=1, title="Days", description=description)
+def _days(usual: int, title: str, description: str) -> Param:
+    return Param(usual, type="integer", minimum=1, title=title, description=description)

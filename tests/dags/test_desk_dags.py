@@ -91,7 +91,7 @@ def test_what_is_held_is_listed_and_shown_without_a_number(
 
 def test_a_released_batch_is_sent_and_pushed_at_once(dag_world: DagWorld) -> None:
     batches = hold(dag_world)
-    run = settle(dag_world, action="release", batches=batches, note="not in the report", understood=True)
+    run = settle(dag_world, action="release", batches=batches, note="not in the report", understood=True, send=True)
     assert (run.state, states(run)) == ("success", {"settle": "success", "send_and_push": "success"})
     assert dag_world.statuses("loans") == {"accepted": 60}
     dag_world.assert_books_agree("loans")
@@ -101,7 +101,7 @@ def test_a_released_batch_is_sent_and_pushed_at_once(dag_world: DagWorld) -> Non
 def test_without_send_a_released_batch_waits_for_its_campaign(dag_world: DagWorld) -> None:
     batches = [str(each) for each in hold(dag_world)]
     first = dag_world.results("loans")[0]["interval_key"]
-    conf = {"action": "release", "note": "not received", "understood": True, "send": False, "campaign": "loans"}
+    conf = {"action": "release", "note": "not received", "understood": True, "campaign": "loans"}
     run = settle(dag_world, batches=batches, **conf)
     assert run.state == "success"
     assert dag_world.statuses("loans") == {"pending": 60}
@@ -192,7 +192,7 @@ def test_a_campaign_without_a_file_says_which_task_to_clear(
     hold(dag_world)
     hold(dag_world, "others")
     (campaigns / "loans.yaml").unlink()
-    run = settle(dag_world, action="release", batches=[1, 2], note="not received", understood=True)
+    run = settle(dag_world, action="release", batches=[1, 2], note="not received", understood=True, send=True)
     assert run.state == "success"
     assert "Campaign loans has no valid file in" in "".join(capfd.readouterr())
     assert [name for name, _ in xcom(run, "send_and_push")["elsewhere"]] == ["loans"]
@@ -205,7 +205,7 @@ def test_a_release_that_cannot_be_sent_fails_and_is_pushed_as_pending(
 ) -> None:
     hold(dag_world)
     dag_world.phonon.inject(Fault(Kind.CODE, code=212, times=None))
-    run = settle(dag_world, action="release", batches=[1], note="not received", understood=True)
+    run = settle(dag_world, action="release", batches=[1], note="not received", understood=True, send=True)
     assert (run.state, states(run)["settle"]) == ("failed", "success")
     assert "60 calls are pending" in "".join(capfd.readouterr())
     assert dag_world.statuses("loans") == {"pending": 60}
@@ -213,7 +213,7 @@ def test_a_release_that_cannot_be_sent_fails_and_is_pushed_as_pending(
 
 def test_a_task_that_is_told_to_end_sends_nothing_more_and_pushes_what_was_settled(dag_world: DagWorld) -> None:
     hold(dag_world)
-    settle(dag_world, action="release", batches=[1], note="not received", understood=True, send=False)
+    settle(dag_world, action="release", batches=[1], note="not received", understood=True)
     affected = [["loans", dag_world.results("loans")[0]["interval_key"]]]
     task = dag_named(HELD).get_task("send_and_push")
     context = {
@@ -292,6 +292,18 @@ def test_the_dags_are_ready_to_be_triggered_and_explain_themselves(dag_id: str) 
     assert "phonon" in dag.tags
     assert "`phonon " in dag.doc_md
     assert dag.params.validate()["action"] in {"list", "show"}
+
+
+@pytest.mark.parametrize("dag_id", [HELD, PAUSE])
+def test_a_form_proposes_the_campaigns_that_have_a_file_and_sends_nothing_unless_told_to(
+    dag_id: str, campaigns: Path
+) -> None:
+    (campaigns / "broken.yaml").write_text("name: broken\npurpose: servise\n")
+    (campaigns / "nameless.yaml").write_text("purpose: service\n")
+    params = dag_named(dag_id).params
+    schema = params.get_param("campaign").schema
+    assert (schema["examples"], schema["type"]) == (["broken", "loans", "others"], ["null", "string"])
+    assert params.get("send") in {None, False}
 
 
 def _paused(world: DagWorld) -> dict[str, bool]:

@@ -30,3 +30,9 @@ def test_the_ledger_is_maintained_and_the_next_run_calls_nobody(
 def test_it_runs_once_a_night_outside_the_calling_hours() -> None:
     timetable = dag_named(MAINTENANCE).timetable
     assert (timetable.expression, str(timetable.timezone)) == ("30 3 * * *", "Asia/Kolkata")
+
+
+def test_each_field_of_the_form_says_what_its_days_are_of() -> None:
+    params = dag_named("phonon_ledger_maintenance").params
+    titles = [params.get_param(name).schema["title"] for name in ("numbers_days", "hashes_days", "sends_days")]
+    assert titles == ["Keep phone numbers: days", "Keep hashes of numbers: days", "Keep times of requests: days"]

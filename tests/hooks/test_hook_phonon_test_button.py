@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -72,6 +73,9 @@ def test_a_bad_connection_is_told_instead(hook_of: HookOf) -> None:
     worked, text = hook_of(password="short").test_connection()
     assert not worked
     assert "64 letters and digits" in text
+    assert "has 5 characters" in text
+    assert "phonon_default" not in text
+    assert re.search("(?i)this connection", text)
 
 
 def test_through_a_proxy_only_the_proxy_is_tried_and_the_text_says_so(hook_of: HookOf, phonon: Handle) -> None:

@@ -64,6 +64,14 @@ def test_every_choice_of_the_form_is_accepted(key: str) -> None:
         assert read_connection("phonon_default", SECURITY_ID, {key: choice})
 
 
+@pytest.mark.parametrize("key", ["api_version", "limit_unit"])
+def test_a_list_of_the_form_names_what_no_choice_means(key: str) -> None:
+    schema = form()[key]["schema"]
+    usual = {"api_version": "1.0", "limit_unit": "calls"}[key]
+    assert schema["values_display"]["null"] == f"{usual} (the default)"
+    assert read_connection("a", SECURITY_ID, {key: usual}) == read_connection("a", SECURITY_ID, {})
+
+
 def test_the_project_announces_itself_to_airflow() -> None:
     found = [entry for entry in entry_points(group="apache_airflow_provider") if entry.dist is not None]
     (ours,) = [entry for entry in found if entry.value.startswith("phonon.")]

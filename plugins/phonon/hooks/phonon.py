@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -208,7 +209,8 @@ class PhononHook(HttpHook):  # type: ignore[misc] # Airflow's classes are untype
         try:
             settings = self.settings
         except ConfigurationError as error:
-            return False, str(error)
+            # The button of the form tries what is not saved yet, under an id that Airflow makes up.
+            return False, re.sub(rf"\b([Cc])onnection '{re.escape(self.phonon_conn_id)}'", _this, str(error))
         tries = {try_to_connect(url, settings) for url in settings.urls.values()}
         problems = sorted(problem for problem in tries if problem)
         if problems:
@@ -230,3 +232,7 @@ def _endpoint(name: Endpoint | str) -> Endpoint:
     except ValueError:
         choices = " or ".join(repr(each.value) for each in Endpoint)
         raise ConfigurationError(f"There is no endpoint {name!r}. Expected {choices}. Nothing was sent.") from None
+
+
+def _this(found: re.Match[str]) -> str:
+    return "This connection" if found[1] == "C" else "this connection"
