@@ -87,7 +87,15 @@ class Extraction:
         if isinstance(campaign.schedule, NewRowsSchedule) and not run.test_numbers:
             taking = TakingNewRows(campaign.name, campaign.schedule.new_rows, self._ledger, warehouse)
             sql = taking.query(sql, run.interval_key, run.new_rows, record=not run.dry_run)
-        planner = Planner(self._ledger, rules, columns, run_id=run.run_id, log=self._log, suppressed=suppressed)
+        planner = Planner(
+            self._ledger,
+            rules,
+            columns,
+            run_id=run.run_id,
+            log=self._log,
+            suppressed=suppressed,
+            task=run.task,
+        )
         # Closed whatever happens: a DuckDB file that is still held keeps the results from being pushed.
         with closing(warehouse.read(sql, chunk_rows=_READ_ROWS)) as chunks:
             return planner.plan(run.interval_key, chunks)

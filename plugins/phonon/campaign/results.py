@@ -17,7 +17,7 @@ from phonon.ledger.identity import note_requests
 from phonon.ledger.outbox import erase_settled
 from phonon.ledger.report import RunFigures, Totals, result_rows, run_figures
 from phonon.ledger.retention import KEEP_NUMBERS_DAYS
-from phonon.ledger.run_counts import RunCounts, counts_of_runs, totals_of
+from phonon.ledger.run_counts import RunCounts, counts_of_runs, totals_of, totals_of_task
 from phonon.ledger.states import CallStatus
 from phonon.ledger.store import Ledger
 from phonon.review.approval import ApprovalDesk
@@ -44,6 +44,8 @@ class Pushed:
     """From the run's first send to its last answer."""
     rejection: str | None = None
     """Why nothing of the interval was sent, if a person has rejected it."""
+    task: Totals | None = None
+    """Of what the run's task has planned, where several tasks of a run can have one campaign."""
 
 
 class Push:
@@ -81,6 +83,7 @@ class Push:
             )
         with self._ledger.transaction() as connection:
             counts = counts_of_runs(connection, interval_id)
+            task = None if run.task is None else totals_of_task(connection, interval_id, run.run_id, run.task)
             figures = run_figures(connection, interval_id, run.run_id)
             note_requests(connection, campaign.name, run.run_id, figures.requests)
             erase_settled(connection, before=self._ledger.now(connection) - _KEEP_NUMBERS_SECONDS)
@@ -95,7 +98,7 @@ class Push:
         for run_id in counts.keys() - {run.run_id}:
             self._recount(interval_id, run_id, counts[run_id], recorded_at)
         self._log.info("%d rows of %s are in %s", rows, run.interval_key, campaign.results_table)
-        return Pushed(totals_of(counts), figures.seconds, rejection)
+        return Pushed(totals_of(counts), figures.seconds, rejection, task)
 
     def _recount(self, interval_id: int, run_id: str, counts: RunCounts, at: datetime) -> None:
         """Bring the row of another run up to date: its counts only, since what it did is its own to say."""

@@ -22,3 +22,5 @@ class Run:
     limit: int | None = None
     test_numbers: tuple[str, ...] = ()
     new_rows: RowRange | None = None
+    task: str | None = None
+    """Which task of the run plans, where several can have one campaign: each reports what it has planned."""

@@ -121,11 +121,18 @@ def find_interval(connection: Connection, campaign: str, interval_key: str) -> i
 
 
 def begin_plan(
-    connection: Connection, *, campaign: str, interval_key: str, run_id: str, now: float, scope: str | None = None
+    connection: Connection,
+    *,
+    campaign: str,
+    interval_key: str,
+    run_id: str,
+    now: float,
+    scope: str | None = None,
+    task: str | None = None,
 ) -> Plan:
     """Open a plan; what an earlier try of it planned stays claimed. ``scope``: by default the campaign."""
     interval_id = find_interval(connection, campaign, interval_key)
-    values = {"interval_id": interval_id, "run_id": run_id, "started_at": now}
+    values = {"interval_id": interval_id, "run_id": run_id, "started_at": now, "task": task}
     return Plan(
         connection.execute(_NEW_PLAN, values).scalar_one(), interval_id, campaign, run_id, scope or campaign
     )

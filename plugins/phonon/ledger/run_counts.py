@@ -72,6 +72,23 @@ def counts_of_runs(connection: Connection, interval_id: int) -> dict[str, RunCou
     }
 
 
+def totals_of_task(connection: Connection, interval_id: int, run_id: str, task: str) -> Totals:
+    """Count the contacts that one task of a run has planned or rejected, in all its tries, as they stand now."""
+    by_status: Counter[CallStatus] = Counter()
+    by_code: Counter[int] = Counter()
+    key = {"interval": interval_id, "run": run_id, "task": task}
+    for state, past, code, count in connection.execute(_CALLS_OF_TASK, key):
+        status = call_status(BatchState(state), Past(past))
+        by_status[status] += int(count)
+        if code is not None and status in SHOWN_WITH_ANSWER:
+            by_code[code] += int(count)
+    newest = connection.execute(_NEWEST_RUN, key).one_or_none()
+    if newest is not None and (newest.run_id, newest.task) == (run_id, task):
+        for word, count in connection.execute(REJECTS_BY_STATUS, key):
+            by_status[CallStatus(word)] += count
+    return _totals(by_status, by_code)
+
+
 def totals_of(counts: Mapping[str, RunCounts]) -> Totals:
     """The counts of all runs together: the interval's, as its results show it."""
     by_status: Counter[CallStatus] = Counter()
@@ -98,8 +115,20 @@ _CALLS_BY_RUN = (
     )
     .group_by(_RUN, batches.c.state, batches.c.past, batches.c.code)
 )
+_CALLS_OF_TASK = (
+    select(batches.c.state, batches.c.past, batches.c.code, func.sum(batches.c.calls))
+    .join(plans, plans.c.id == batches.c.plan_id)
+    .where(
+        batches.c.interval_id == bindparam("interval"),
+        batches.c.calls > 0,
+        batches.c.state.not_in(written_out(sorted(WITHOUT_CALLS))),
+        plans.c.run_id == bindparam("run"),
+        plans.c.task == bindparam("task"),
+    )
+    .group_by(batches.c.state, batches.c.past, batches.c.code)
+)
 _NEWEST_RUN = (
-    select(plans.c.run_id)
+    select(plans.c.run_id, plans.c.task)
     .join(intervals, intervals.c.plan_id == plans.c.id)
     .where(intervals.c.id == bindparam("interval"))
 )

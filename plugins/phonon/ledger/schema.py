@@ -54,6 +54,7 @@ plans = Table(
     Column("completed_at", Double),
     Column("rows_read", _BIG, nullable=False, default=0),
     Column("planned", _BIG, nullable=False, default=0),
+    Column("task", Text),  # of the run, where one campaign can be several
     Index(f"{PREFIX}plans_interval", "interval_id"),
 )
 

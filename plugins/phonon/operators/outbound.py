@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.bases.xcom import BaseXCom
@@ -204,9 +205,14 @@ class PhononOutboundOperator(RendersCampaignSql, CampaignOperator):
         if problems:
             listed = "\n".join(f"- {problem}" for problem in problems)
             raise ConfigurationError(f"The run has parameters that cannot be used:\n{listed}")
-        run = run_of(context, **start)
+        run = replace(run_of(context, **start), task=self._name_in_run(context))
         dag_run = context["dag_run"]
         return as_due(as_backfill(run, self.campaign, dag_run), self.campaign, dag_run)
+
+    def _name_in_run(self, context: Mapping[str, Any]) -> str:
+        """Name this task among those that may have the same campaign: its mapped copies, and other operators."""
+        dag = f"{self.dag_id}." if self.has_dag() else ""
+        return f"{dag}{self.task_id}[{getattr(context['ti'], 'map_index', -1)}]"
 
     def _send_and_push(self, context: Mapping[str, Any], run: Run, decision: str) -> dict[str, Any]:
         try:
@@ -226,6 +232,7 @@ class PhononOutboundOperator(RendersCampaignSql, CampaignOperator):
             DECISION: decision,
         }
         self._tell(context, run, pushed, summary)
+        summary = _of_task(summary, pushed)
         if summary["stop"]:
             _report(context, summary)
             raise AirflowFailException(summary["message"])
@@ -257,7 +264,7 @@ class PhononOutboundOperator(RendersCampaignSql, CampaignOperator):
             both = f"{said}\nThe results could not be written either: {unwritten}"
             notice = not_pushed_notice(told_of(self.campaign, run), error=both, task_id=self.task_id)
         else:
-            _report(context, failed_report(self.campaign.name, run, said, pushed.totals))
+            _report(context, _of_task(failed_report(self.campaign.name, run, said, pushed.totals), pushed))
             failed = f"{said}\nWhen it is mended, clear {self.task_id}: it takes up what is left."
             notice = finished_of(self.campaign, run, pushed, {}, failed=failed)
         if is_told:
@@ -267,3 +274,14 @@ class PhononOutboundOperator(RendersCampaignSql, CampaignOperator):
 def _report(context: Mapping[str, Any], summary: Mapping[str, Any]) -> None:
     """Give the run's report to later tasks although this one fails: Airflow stores only what a task returns."""
     context["ti"].xcom_push(BaseXCom.XCOM_RETURN_KEY, dict(summary))
+
+
+def _of_task(report: Mapping[str, Any], pushed: Pushed) -> dict[str, Any]:
+    """Turn a report on an interval into one on a task: of what it has planned, and the ``interval`` beside it."""
+    own = pushed.task or pushed.totals
+    return {
+        **report,
+        "by_status": {status: count for status, count in counts_of(own).items() if count},
+        "by_code": {str(code): count for code, count in own.by_code.items()},
+        "interval": {key: report[key] for key in ("by_status", "by_code")},
+    }

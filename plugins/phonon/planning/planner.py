@@ -76,11 +76,13 @@ class Planner:
         run_id: str,
         log: Logger,
         suppressed: NumberSet | None = None,
+        task: str | None = None,
     ) -> None:
         self._ledger = ledger
         self._rules = rules
         self._columns = columns
         self._run_id = run_id
+        self._task = task
         self._log = log
         self._follow_ups = FollowUps(rules, log)
         self._suppression = Suppression(ledger, rules, suppressed)
@@ -143,6 +145,7 @@ class Planner:
                 run_id=self._run_id,
                 now=self._ledger.now(connection),
                 scope=self._rules.scope,
+                task=self._task,
             )
             self._planned_before = claims.planned_before(connection, plan)
         self._changes = UndoLog(plan)
