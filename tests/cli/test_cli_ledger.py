@@ -11,10 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, select
 from typer.testing import CliRunner, Result
 
 from phonon.cli.app import app
+from phonon.errors import ForgetfulLedgerError
+from phonon.ledger import identity
+from phonon.ledger.schema import decisions
 from phonon.ledger.store import Ledger
 from review.lives import HEADER, back_up, lose
 from simulator import Settings
@@ -40,7 +43,7 @@ def done(*arguments: str) -> str:
 
 def as_process(*arguments: str) -> str:
     """The same, as a process of its own."""
-    names = ("AIRFLOW_HOME", "AIRFLOW_CONN_PHONON_LEDGER")
+    names = ("AIRFLOW_HOME", "AIRFLOW_CONN_PHONON_LEDGER", "AIRFLOW_CONN_WAREHOUSE", "PHONON_CAMPAIGNS")
     environment = {"PATH": os.defpath, "PYTHONPATH": str(PLUGINS), "HOME": "/nonexistent", "LANG": "C.UTF-8"}
     result = subprocess.run(
         [sys.executable, "-m", "phonon.cli", *arguments],
@@ -56,12 +59,19 @@ def as_process(*arguments: str) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _connection(ledger_url: URL, monkeypatch: pytest.MonkeyPatch) -> None:
+def _connection(ledger_url: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     named = {"conn_type": "sqlite", "host": ledger_url.database}
     if ledger_url.get_backend_name() != "sqlite":
         login = {"login": ledger_url.username, "schema": ledger_url.database}
         named = {"conn_type": "postgres", "host": str(ledger_url.query["host"]), **login}
     monkeypatch.setenv("AIRFLOW_CONN_PHONON_LEDGER", json.dumps(named))
+    warehouse = {"conn_type": "duckdb", "host": str(tmp_path / "warehouse.duckdb")}
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(warehouse))
+    (tmp_path / "campaigns").mkdir()
+    monkeypatch.setenv("PHONON_CAMPAIGNS", str(tmp_path / "campaigns"))
+    (tmp_path / "campaigns" / "trial.yaml").write_text(
+        "name: trial\ncontacts: SELECT 1 AS id, 2 AS mobile\ncontact_id: id\nnumbers: [mobile]\nflow_id: abcdEF12\n"
+    )
     monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", os.environ.get("_AIRFLOW_PROCESS_CONTEXT", "client"))
 
 
@@ -130,6 +140,88 @@ def test_after_a_lost_ledger_the_limits_hold_and_what_no_report_has_is_called(tr
     [reason] = {row["reason"] for row in trial.results()}
     assert re.fullmatch(r"called on \d{4}-\d\d-\d\d by trial", reason)
     assert len(trial.phonon.accepted()) == 60
+
+
+def forget_all(trial: Trial) -> None:
+    """Lose the ledger; a new and empty one takes its place."""
+    lose(trial.ledger_url)
+    if trial.ledger_url.get_backend_name() == "sqlite":
+        Path(str(trial.ledger_url.database)).touch()
+
+
+def test_the_results_tables_alone_bring_a_lost_ledger_back(trial: Trial) -> None:
+    trial.run("run-1", limit=40)
+    forget_all(trial)
+    with pytest.raises(ForgetfulLedgerError):
+        trial.run("run-1")
+    done("pause", "--reason", "the ledger is lost")
+    told = as_process("ledger", "restored", "--note", "disk broken", "--yes")
+    assert "40 placed calls are in the results tables: phonon_call_results of warehouse." in told
+    assert "40 calls remembered" in told
+    done("resume")
+
+    trial.run("run-1")
+
+    assert len(trial.phonon.accepted()) == 60
+    trial.assert_books_agree()
+    assert trial.statuses() == {"accepted": 60}
+
+
+def test_a_ledger_that_was_rolled_back_goes_on_after_restored(trial: Trial) -> None:
+    trial.run("run-1", limit=20)
+    restore = back_up(trial.ledger_url)
+    trial.run("run-2", limit=20)
+    lose(trial.ledger_url)
+    restore()
+    with pytest.raises(ForgetfulLedgerError):
+        trial.run("run-2")
+    done("pause", "--reason", "the ledger was restored")
+    done("ledger", "restored", "--note", "disk broken", "--yes")
+    done("resume")
+
+    trial.run("run-3")
+
+    assert len(trial.phonon.accepted()) == 60
+    trial.assert_books_agree()
+
+
+def test_what_a_forgotten_run_may_have_placed_is_held(trial: Trial) -> None:
+    """The run was killed while it sent: the warehouse knows that it began, and nobody whom it called."""
+    trial.extract("run-1")
+    trial.trigger("run-1")
+    forget_all(trial)
+    done("pause", "--reason", "the ledger is lost")
+    done("ledger", "restored", "--note", "disk broken", "--yes")
+    done("resume")
+
+    trial.run("run-1")
+
+    assert len(trial.phonon.accepted()) == 60
+    assert trial.statuses() == {"held": 60}
+
+
+def test_an_adopted_ledger_may_write_the_same_tables(trial: Trial) -> None:
+    trial.run("run-1", limit=10)
+    forget_all(trial)
+    with pytest.raises(ForgetfulLedgerError) as raised:
+        trial.extract("run-2")
+    found = re.search(r"adopt ([a-z]+) --note", str(raised.value))
+    assert found is not None
+    adopting = ("ledger", "adopt", found[1], "--note", "the other country", "--by", "asha")
+
+    assert done(*adopting) == f"Ledger {found[1]} is adopted.\n"
+    assert done(*adopting) == f"Ledger {found[1]} was adopted already.\n"
+
+    trial.interval_key = LATER
+    trial.run("run-2")
+    assert len(trial.phonon.accepted()) == 70
+    ledger = Ledger(trial.ledger_url)
+    with ledger.transaction(read_only=True) as connection:
+        kept = connection.execute(select(decisions).where(decisions.c.action == "adopt")).one()
+        own = identity.identity(connection).id
+    ledger.close()
+    assert (kept.decided_by, kept.note) == ("asha", f"ledger {found[1]}: the other country")
+    assert "Run 'phonon ledger restored' instead" in phonon("ledger", "adopt", own, "--note", "why").stderr
 
 
 def test_a_batch_that_no_report_shows_is_left_to_a_person(trial: Trial) -> None:

@@ -208,6 +208,7 @@ def _back_up_file(url: URL) -> Callable[[], None]:
 
 
 def _copy(source: Path, target: Path) -> None:
+    target.touch(mode=0o600)
     live = sqlite3.connect(source)
     with closing(live), closing(sqlite3.connect(target)) as copy:
         live.backup(copy)

@@ -20,15 +20,32 @@ def restored(
         list[Path] | None,
         typer.Argument(metavar="REPORT", help="Phonon's reports as CSV, from the backup's time to now."),
     ] = None,
+    results: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CONN_ID:TABLE",
+            help="A results table to read, as warehouse:phonon_call_results; else those of the campaign files.",
+        ),
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(envvar="PHONON_CAMPAIGNS", help="The folder of campaign files; by default include/campaigns."),
+    ] = None,
     by: By = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    without_warehouse: Annotated[
+        bool, typer.Option("--without-warehouse", help="Read no results table: the reports have to say it all.")
+    ] = False,
 ) -> None:
     """After the ledger was lost or restored from a backup: have nobody called twice.
+
+    Reads the results tables of the warehouse, which are a report of what was pushed.
 
     Pause everything first. What could still be sent is held, calls that Phonon's reports list become accepted, and
     those that the ledger does not have are remembered, so that they are not placed again. Doing it twice does no
     harm. See docs/ledger-restore.md.
     """
+    from phonon.cli.remembering import remembered_in, results_places, told_places  # noqa: PLC0415 - heavy
     from phonon.review.evidence import read_evidence_file  # noqa: PLC0415 - heavy, and not needed for --help
     from phonon.review.notes import checked_note  # noqa: PLC0415 - as above
     from phonon.review.restoring import RestoreDesk, merged  # noqa: PLC0415 - as above
@@ -36,14 +53,39 @@ def restored(
 
     checked_note(note)
     who = person(by)
-    report = merged([read_evidence_file(file) for file in reports or []])
+    given = [read_evidence_file(file) for file in reports or []]
     session: Session = context.obj
     with session.ledger() as ledger:
         desk = RestoreDesk(ledger)
+        desk.look(merged(given))
+        places = [] if without_warehouse else results_places(results, folder)
+        pushed, memory = remembered_in(places)
+        typer.echo(f"{len(pushed.named)} placed calls are in the results tables: {told_places(places)}.")
+        report = merged([*given, pushed])
         typer.echo(told_outlook(desk.look(report)))
         if not yes:
             typer.confirm("Do this?", abort=True)
-        typer.echo(told_restored(desk.settle(report, note, who)))
+        typer.echo(told_restored(desk.settle(report, note, who, memory)))
+
+
+@app.command()
+def adopt(
+    context: typer.Context,
+    ledger_id: Annotated[str, typer.Argument(metavar="LEDGER_ID", help="As the message of the run names it.")],
+    note: Annotated[str, typer.Option(help="Which deployment it is, in a few words. Kept; no phone numbers.")],
+    by: By = None,
+) -> None:
+    """Let another deployment, with a ledger of its own, write the same results tables.
+
+    Only if it does so on purpose, and calls other people: the two ledgers know nothing of each other's calls. If
+    this ledger was lost or rolled back, 'phonon ledger restored' is right, and this would call people again.
+    """
+    from phonon.review.adopting import adopt as adopt_ledger  # noqa: PLC0415 - heavy, and not needed for --help
+
+    session: Session = context.obj
+    who = person(by)
+    with session.ledger() as ledger:
+        typer.echo(adopt_ledger(ledger, ledger_id, note, who))
 
 
 _Days = typer.Option(min=1, metavar="DAYS")

@@ -262,3 +262,13 @@ adopted = Table(
     Column("adopted_by", Text, nullable=False),
     Column("note", Text, nullable=False),
 )
+
+doubted = Table(
+    f"{PREFIX}doubted",
+    metadata,
+    Column("campaign", Text, nullable=False),
+    Column("interval_key", Text, nullable=False),
+    Column("doubted_at", Double, nullable=False),
+    Column("doubted_by", Text, nullable=False),
+    PrimaryKeyConstraint("campaign", "interval_key"),
+)

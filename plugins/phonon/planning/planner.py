@@ -19,6 +19,7 @@ from phonon.api.request import MAX_CALL_BYTES, cut, encode_calls, encode_start_t
 from phonon.contacts.cleaning import ContactColumns, clean
 from phonon.ledger import claims, do_not_call
 from phonon.ledger.claims import NewBatch, NewCall, Plan, Reject
+from phonon.ledger.doubts import hold_doubted
 from phonon.ledger.known_calls import any_noted
 from phonon.ledger.states import CallStatus
 from phonon.ledger.store import Ledger
@@ -254,7 +255,9 @@ class Planner:
             )
             for batch in _batches(encoded, rules.calls_per_batch)
         ]
-        return claims.add_batches(connection, plan, new, now)
+        batch_ids = claims.add_batches(connection, plan, new, now)
+        hold_doubted(connection, plan, batch_ids, now)
+        return batch_ids
 
     def _tell(self, planned: Planned) -> None:
         self._log.info(

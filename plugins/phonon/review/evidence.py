@@ -83,6 +83,14 @@ def read_evidence_file(path: Path) -> Evidence:
         ) from None
 
 
+def evidence_of(rows: Iterable[EvidenceRow]) -> Evidence:
+    """A report of rows that were read elsewhere."""
+    evidence = Evidence()
+    for row in rows:
+        _add(evidence, row)
+    return evidence
+
+
 def _add(evidence: Evidence, row: EvidenceRow) -> None:
     if row.request_id and row.phonon_uuid:
         evidence.listed[row.request_id].add(row.phonon_uuid)

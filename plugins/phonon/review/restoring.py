@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
 from phonon.errors import ConfigurationError
+from phonon.ledger import identity
+from phonon.ledger.doubts import doubt
 from phonon.ledger.known_calls import note, stop_planning
 from phonon.ledger.lookups import states_of_calls
 from phonon.ledger.pauses import EVERYTHING, set_pauses
@@ -49,6 +51,29 @@ class Restored:
     waiting: Sequence[Case]
 
 
+@dataclass(frozen=True)
+class SendingRun:
+    """A run of which the warehouse knows that it began to send, and not what came of it."""
+
+    ledger_id: str
+    sequence: int
+    campaign: str
+    interval_key: str
+
+
+@dataclass
+class WarehouseMemory:
+    """What the tables of the warehouse remember of the ledgers that wrote them."""
+
+    sequences: dict[str, int] = field(default_factory=dict)
+    """The highest of each ledger, by its id."""
+    requests: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    """By ledger, campaign and run."""
+    sending: list[SendingRun] = field(default_factory=list)
+    held: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Campaign and interval of each held call, by its client-identifier."""
+
+
 class RestoreDesk:
     """Brings one ledger, restored or new, together with what Phonon reports."""
 
@@ -71,7 +96,13 @@ class RestoreDesk:
             nameless=len(report.uuids) + report.nameless,
         )
 
-    def settle(self, report: Evidence, note_text: str | None, person: Person) -> Restored:
+    def settle(
+        self,
+        report: Evidence,
+        note_text: str | None,
+        person: Person,
+        memory: WarehouseMemory | None = None,
+    ) -> Restored:
         """Hold what could still be sent, accept what the report proves, remember what the ledger has lost.
 
         All of it happens, or nothing; and once it has happened, it changes nothing to do it again. Raises
@@ -87,6 +118,8 @@ class RestoreDesk:
             proven = settle_proven(connection, found, decision)
             lost = _lost(connection, report)
             remembered = note(connection, lost, decision)
+            if memory is not None:
+                _catch_up(connection, memory, decision)
             other = fit_of_the_rest(connection, found)
             waiting = held(connection)
         other[Fit.NOTHING] += report.nameless - sum(name in lost for name in found.other_names)
@@ -117,6 +150,20 @@ def _lost(connection: Connection, report: Evidence) -> Mapping[str, Proof]:
     ours = [name for name in report.proofs if _is_ours(name)]
     present = states_of_calls(connection, ours) if ours else {}
     return {name: report.proofs[name] for name in ours if name not in present}
+
+
+def _catch_up(connection: Connection, memory: WarehouseMemory, decision: Decision) -> None:
+    """Take over what the warehouse remembers, so that it finds nothing any more that the ledger does not know."""
+    own, reached = identity.identity(connection).id, identity.sequence(connection)
+    in_ledger = states_of_calls(connection, sorted(memory.held)) if memory.held else {}
+    which = {interval for name, interval in memory.held.items() if name not in in_ledger}
+    which |= {
+        (run.campaign, run.interval_key) for run in memory.sending if run.ledger_id != own or run.sequence > reached
+    }
+    doubt(connection, which, decision)
+    requests = {(run[1], run[2]): count for run, count in memory.requests.items() if run[0] == own}
+    identity.catch_up(connection, memory.sequences.get(own, 0), requests, decision.at)
+    identity.adopt(connection, memory.sequences.keys() - {own}, decision)
 
 
 def _is_ours(client_identifier: str) -> bool:
