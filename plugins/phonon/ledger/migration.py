@@ -9,7 +9,7 @@ from sqlalchemy import Connection, inspect, text
 from phonon.errors import LedgerError
 from phonon.ledger.schema import PREFIX
 
-VERSION = "0012"
+VERSION = "0013"
 """Of the schema: the newest of ``migrations/versions``."""
 _LOCK = 0x70686F6E6F6E
 """Key of PostgreSQL's advisory lock for migrations: "phonon"."""
