@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import Literal, TypeAlias
+
+NumbersKind: TypeAlias = Literal["mobile", "any"]
+"""Which numbers of the plan are called: mobile numbers, or landlines too."""
 
 NATIONAL_LENGTH = 10
 """Digits of every mobile and landline number, without the country code."""

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import csv
+import json
 import math
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,10 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonon.contacts.numbers import MAX_NUMBERS, NumberFault, mobile_of, mobiles_of, number_lists
+from phonon.contacts.numbers import MAX_NUMBERS, NumberFault, mobile_of, mobiles_of, number_lists, numbers_of
+from phonon.numbering_plan import is_landline, is_mobile
 
 TEN = "9999912345"
 MOBILE = f"91{TEN}"
+CELLS = list(csv.DictReader((Path(__file__).parent / "numbers.csv").open(encoding="utf-8", newline="")))
 LANDLINE = "22" + 8 * "0"
 
 WRITINGS = {
@@ -50,7 +55,7 @@ WRITINGS = {
 
 DIGITS_OF_SCRIPTS = {"fullwidth": 0xFF10, "devanagari": 0x0966, "arabic-indic": 0x0660, "tamil": 0x0BE6}
 
-ten_digits = st.from_regex(r"[6-9][0-9]{9}", fullmatch=True)
+ten_digits = st.from_regex(r"9[0-9]{9}", fullmatch=True)
 
 
 @pytest.mark.parametrize("writing", WRITINGS.values(), ids=WRITINGS)
@@ -100,13 +105,21 @@ FAULTS: list[tuple[object, NumberFault]] = [
     ("+", NumberFault.NOT_DIGITS),
     ("'", NumberFault.NOT_DIGITS),
     ("n/a", NumberFault.NOT_DIGITS),
-    (f"{TEN} ext 12", NumberFault.NOT_DIGITS),
-    (f"tel:{TEN}", NumberFault.NOT_DIGITS),
-    (f"{TEN}/{TEN}", NumberFault.NOT_DIGITS),
-    (f"{TEN}, {TEN}", NumberFault.NOT_DIGITS),
+    ("ext 12", NumberFault.NOT_DIGITS),
+    (f"{TEN} ext 1234567", NumberFault.NOT_DIGITS),
+    ("tel:", NumberFault.MISSING),
+    ("/", NumberFault.MISSING),
+    ([], NumberFault.MISSING),
+    ("[]", NumberFault.MISSING),
+    ("{}", NumberFault.MISSING),
+    ([None, "x"], NumberFault.NOT_DIGITS),
+    ({TEN: 1}, NumberFault.NOT_DIGITS),
     (f"{TEN}+", NumberFault.NOT_DIGITS),
     (f"++91{TEN}", NumberFault.NOT_DIGITS),
-    ("9.99991E+09", NumberFault.NOT_DIGITS),
+    ("9.99991E+09", NumberFault.DIGITS_LOST),
+    ("9.2E+11", NumberFault.DIGITS_LOST),
+    ("9E+11", NumberFault.DIGITS_LOST),
+    ("9.199999000025E+11", NumberFault.NOT_DIGITS),
     (f"{TEN}\0", NumberFault.NOT_DIGITS),
     (f"{TEN}\ud800", NumberFault.NOT_DIGITS),
     ("99999\u00b92345", NumberFault.NOT_DIGITS),
@@ -119,7 +132,6 @@ FAULTS: list[tuple[object, NumberFault]] = [
     (date(2026, 11, 24), NumberFault.NOT_DIGITS),
     (timedelta(days=1), NumberFault.NOT_DIGITS),
     (np.timedelta64(int(TEN), "ns"), NumberFault.NOT_DIGITS),
-    ([TEN], NumberFault.NOT_DIGITS),
     (TEN[:9], NumberFault.TOO_SHORT),
     (f"+91{TEN[:9]}", NumberFault.TOO_SHORT),
     (int(TEN[:9]), NumberFault.TOO_SHORT),
@@ -171,7 +183,7 @@ def test_a_column_of_what_is_no_number_has_the_same_faults() -> None:
 @given(st.text(alphabet="0123456789+-. ()'\n\u00a0\uff10x") | st.text() | st.integers() | st.floats())
 def test_whatever_is_kept_is_91_and_an_indian_mobile_number(value: object) -> None:
     mobile = mobile_of(value)
-    assert isinstance(mobile, NumberFault) or (len(mobile) == 12 and mobile[:2] == "91" and mobile[2] in "6789")
+    assert isinstance(mobile, NumberFault) or (len(mobile) == 12 and mobile[:2] == "91" and is_mobile(mobile[2:]))
 
 
 any_value = (
@@ -189,8 +201,8 @@ any_value = (
 @given(st.lists(any_value))
 def test_a_column_gives_what_its_values_give_one_by_one(values: list[object]) -> None:
     mobiles = mobiles_of(pd.Series(values, dtype=object))
-    found = [number or fault for number, fault in zip(mobiles.numbers, mobiles.faults, strict=True)]
-    assert found == [mobile_of(value) for value in values]
+    found = [mobiles.cell(place) or fault for place, fault in enumerate(mobiles.faults)]
+    assert found == [numbers_of(value) for value in values]
 
 
 @pytest.mark.parametrize(
@@ -231,3 +243,71 @@ def test_a_contact_without_a_number_has_the_fault_of_its_first_value(
 ) -> None:
     columns = [pd.Series([first], dtype=object), pd.Series([second], dtype=object)]
     assert number_lists(columns).faults.tolist() == [fault]
+
+
+@pytest.mark.parametrize("row", CELLS, ids=lambda row: row["cell"])
+def test_a_cell_of_the_list_holds_its_numbers_or_has_its_reason(row: dict[str, str]) -> None:
+    read = numbers_of(row["cell"])
+    wanted = row["numbers"].split()
+    assert read == wanted if wanted else f"number: {read.value}" == row["reason"]
+    column = number_lists([pd.Series([row["cell"]])])
+    assert column.kept.tolist() == [wanted]
+
+
+ARRAYS: dict[str, Any] = {
+    "list": list,
+    "tuple": tuple,
+    "numpy": lambda numbers: np.array(numbers, dtype=object),
+    "JSON": json.dumps,
+    "JSON bytes": lambda numbers: json.dumps(numbers).encode(),
+    "PostgreSQL text": lambda numbers: "{" + ",".join(numbers) + "}",
+    "PostgreSQL quoted": lambda numbers: "{" + ",".join(f'"{number}"' for number in numbers) + "}",
+}
+
+
+@pytest.mark.parametrize("written", ARRAYS.values(), ids=ARRAYS)
+@given(tens=st.lists(ten_digits, min_size=1, max_size=10, unique=True))
+def test_every_number_of_an_array_is_kept_in_its_order(written: Any, tens: list[str]) -> None:
+    column = pd.Series([written([f"+91 {ten}" for ten in tens])], dtype=object)
+    assert number_lists([column]).kept.tolist() == [[f"91{ten}" for ten in tens]]
+
+
+@given(
+    tens=st.lists(ten_digits, min_size=1, max_size=10, unique=True),
+    between=st.sampled_from(["/", " / ", ",", "; ", "|", "\n", "\r\n", " ,\n"]),
+    writing=st.sampled_from(["{}", "+91 {}", "0{}", "tel:+91-{}", "{} x12", "{} ext. 12", "{}ext 3", "({})"]),
+)
+def test_every_number_of_a_text_is_kept_in_its_order(tens: list[str], between: str, writing: str) -> None:
+    cell = between.join(writing.format(ten) for ten in tens)
+    assert numbers_of(cell) == [f"91{ten}" for ten in tens]
+
+
+@given(st.integers(0, 10**10 - 1))
+def test_scientific_notation_is_read_where_all_digits_are_there(last: int) -> None:
+    number = f"919{last:010}"[:12]
+    written = f"{number[0]}.{number[1:]}E+11"
+    assert numbers_of(written) == [number]
+    assert numbers_of(written.replace(".", ",")) == [number]
+    assert numbers_of(f"{number[0]}.{number[1:-1]}E+11") is NumberFault.DIGITS_LOST
+
+
+@pytest.mark.parametrize(
+    "landline", ["022 2345 6789", "0612 2345678", "080-41234567", "7122345678", "+91 22 23456789"]
+)
+def test_landlines_are_called_on_purpose_only(landline: str) -> None:
+    assert numbers_of(landline) is NumberFault.NOT_MOBILE
+    digits = "".join(filter(str.isdigit, landline))[-10:]
+    assert is_landline(digits)
+    assert numbers_of(landline, "any") == [f"91{digits}"]
+    assert number_lists([pd.Series([landline])], "any").kept.tolist() == [[f"91{digits}"]]
+
+
+@given(st.from_regex(r"[0-9]{10}", fullmatch=True))
+def test_the_plan_alone_says_which_ten_digits_are_called(ten: str) -> None:
+    assert isinstance(numbers_of(ten), list) == is_mobile(ten)
+    assert isinstance(numbers_of(ten, "any"), list) == (is_mobile(ten) or is_landline(ten))
+
+
+def test_one_bad_number_in_a_cell_leaves_the_others() -> None:
+    assert numbers_of(f"x / {TEN} / 12") == [MOBILE]
+    assert numbers_of(["x", int(TEN), None]) == [MOBILE]

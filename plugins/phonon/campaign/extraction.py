@@ -146,4 +146,5 @@ def contact_columns(campaign: Campaign) -> ContactColumns:
         campaign.numbers,
         dict(campaign.variables),
         start.column if isinstance(start, StartAtColumn) else None,
+        campaign.numbers_kind,
     )

@@ -44,6 +44,7 @@ from phonon.campaign.shapes import (
 )
 from phonon.campaign.start import StartAt, StartNow, check_start
 from phonon.errors import ConfigurationError
+from phonon.numbering_plan import NumbersKind
 
 RUNS_TABLE = "phonon_campaign_runs"
 """The table of runs, which stands in the schema of the results table and therefore cannot be it."""
@@ -61,7 +62,11 @@ class Campaign(BaseModel):
     model_config = FIXED
 
     name: DagId = Field(
-        description="The campaign's name, which is the id of its Dag.", examples=["renewal_reminder"]
+        description=(
+            "The campaign's name, which is the id of its Dag. Another name is another campaign: whom the old one "
+            "has called, the new one may call again on the same day."
+        ),
+        examples=["renewal_reminder"],
     )
     description: str = Field(
         default="",
@@ -107,9 +112,20 @@ class Campaign(BaseModel):
     numbers: Annotated[tuple[Column, ...], AfterValidator(without_repeats)] = Field(
         min_length=1,
         max_length=MOST_NUMBERS,
-        description="The columns of phone numbers, in the order in which they are tried until one connects.",
+        description=(
+            "The columns of phone numbers, in the order in which they are tried until one connects. A cell may "
+            "hold several, separated by / , ; | or line breaks, or be an array."
+        ),
         examples=[["mobile", "alternate_mobile"]],
         json_schema_extra={"uniqueItems": True},
+    )
+    numbers_kind: NumbersKind = Field(
+        default="mobile",
+        description=(
+            "Which numbers are called: mobile, or any for landlines too. The Indian numbering plan says which is "
+            "which."
+        ),
+        examples=["any"],
     )
     correlation_key: FlowVariable | None = Field(
         default="ClientIdentifier",

@@ -81,7 +81,7 @@ def clean(rows: pd.DataFrame, columns: ContactColumns) -> CleanContacts:
     columns.check(rows.columns)
     reasons = np.full(len(rows), None, dtype=object)
     contact_ids = _contact_ids(rows[columns.contact_id], reasons)
-    numbers = number_lists([rows[column] for column in columns.numbers])
+    numbers = number_lists([rows[column] for column in columns.numbers], columns.numbers_kind)
     for fault in NumberFault:
         _give(reasons, numbers.faults == fault, f"number: {fault.value}")
     texts = {column: texts_of(rows[column]) for column in dict.fromkeys(columns.variables.values())}

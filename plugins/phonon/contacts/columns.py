@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from phonon.errors import ConfigurationError
+from phonon.numbering_plan import NumbersKind
 
 
 class MissingColumnsError(ConfigurationError):
@@ -24,13 +25,15 @@ class ContactColumns:
 
     ``contact_id`` names the contact, ``numbers`` are its phone numbers in the order they are tried,
     ``variables`` maps each flow variable to its column, and ``start_at`` is the column with the call's start,
-    or ``None`` where the campaign has no such column. Raises ``ConfigurationError`` without a column of numbers.
+    or ``None`` where the campaign has no such column. ``numbers_kind`` says
+    whether landlines count. Raises ``ConfigurationError`` without a column of numbers.
     """
 
     contact_id: str
     numbers: tuple[str, ...]
     variables: Mapping[str, str] = field(default_factory=dict)
     start_at: str | None = None
+    numbers_kind: NumbersKind = "mobile"
 
     def __post_init__(self) -> None:
         if not self.numbers:

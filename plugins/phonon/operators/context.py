@@ -13,6 +13,7 @@ from phonon.campaign.model import Campaign
 from phonon.campaign.run import Run
 from phonon.campaign.schedule import AssetSchedule
 from phonon.errors import ConfigurationError, PhononError
+from phonon.numbering_plan import NumbersKind
 from phonon.warehouse.failures import QueryError, WrongTableError
 
 if TYPE_CHECKING:
@@ -51,7 +52,12 @@ def interval_end(dag_run: Any) -> datetime | None:
 
 
 def run_of(
-    context: Mapping[str, Any], *, dry_run: bool, limit: int | None, test_numbers: Sequence[str | int]
+    context: Mapping[str, Any],
+    *,
+    dry_run: bool,
+    limit: int | None,
+    test_numbers: Sequence[str | int],
+    numbers_kind: NumbersKind = "mobile",
 ) -> Run:
     """Describe the run of a task, with the interval it works on.
 
@@ -60,7 +66,7 @@ def run_of(
     from phonon.ledger.followed import TEST_INTERVALS  # noqa: PLC0415 - heavy, and each Dag file imports this module
 
     dag_run = context["dag_run"]
-    numbers = _test_numbers(test_numbers)
+    numbers = _test_numbers(test_numbers, numbers_kind)
     return Run(
         run_id=dag_run.run_id,
         run_type=str(getattr(dag_run.run_type, "value", dag_run.run_type)),
@@ -91,7 +97,7 @@ def airflow_errors() -> Iterator[None]:
         raise PhononTaskError(str(error)) from None
 
 
-def _test_numbers(numbers: Sequence[str | int]) -> tuple[str, ...]:
+def _test_numbers(numbers: Sequence[str | int], kind: NumbersKind) -> tuple[str, ...]:
     if not numbers:
         return ()
     import pandas as pd  # noqa: PLC0415 - heavy, and this module is imported by every Dag file
@@ -99,7 +105,8 @@ def _test_numbers(numbers: Sequence[str | int]) -> tuple[str, ...]:
     from phonon.contacts.cleaning import ContactColumns, clean  # noqa: PLC0415 - as above
 
     rows = pd.DataFrame({"id": range(len(numbers)), "number": list(numbers)}, dtype=object)
-    cleaned = clean(rows, ContactColumns("id", ("number",)))
+    cleaned = clean(rows, ContactColumns("id", ("number",), numbers_kind=kind))
     for row, _, reason in cleaned.invalid:
-        raise ConfigurationError(f"test_numbers: entry {row + 1} is not an Indian mobile number ({reason}).")
-    return tuple(contact.numbers[0] for contact in cleaned.valid)
+        what = "an Indian mobile number" if kind == "mobile" else "an Indian phone number"
+        raise ConfigurationError(f"test_numbers: entry {row + 1} is not {what} ({reason}).")
+    return tuple(number for contact in cleaned.valid for number in contact.numbers)

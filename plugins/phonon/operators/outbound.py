@@ -15,6 +15,7 @@ from phonon.campaign.notices import held_notice, not_pushed_notice, stopped_noti
 from phonon.campaign.parts import OnHeld
 from phonon.campaign.purposes import Purpose
 from phonon.errors import ConfigurationError, PhononError
+from phonon.numbering_plan import NumbersKind
 from phonon.operators.asking import carry_out
 from phonon.operators.campaign_sql import RendersCampaignSql
 from phonon.operators.context import airflow_errors, run_of
@@ -58,6 +59,7 @@ class PhononOutboundOperator(RendersCampaignSql, CampaignOperator):
         finds template files.
     :param contact_id: column that names the contact.
     :param numbers: columns of phone numbers, tried in this order.
+    :param numbers_kind: ``mobile``, or ``any`` for landlines too.
     :param flow_id: id of the Phonon flow.
     :param name: name of the campaign, under which contacts are claimed. Default: the ids
         of Dag and task, with a dot between.
@@ -102,6 +104,7 @@ class PhononOutboundOperator(RendersCampaignSql, CampaignOperator):
         flow_id: str,
         name: str | None = None,
         description: str | None = None,
+        numbers_kind: NumbersKind | None = None,
         variables: Mapping[str, str] | None = None,
         purpose: Purpose | str | None = None,
         endpoint: Endpoint | str | None = None,
@@ -205,7 +208,8 @@ class PhononOutboundOperator(RendersCampaignSql, CampaignOperator):
         if problems:
             listed = "\n".join(f"- {problem}" for problem in problems)
             raise ConfigurationError(f"The run has parameters that cannot be used:\n{listed}")
-        run = replace(run_of(context, **start), task=self._name_in_run(context))
+        run = run_of(context, **start, numbers_kind=self.campaign.numbers_kind)
+        run = replace(run, task=self._name_in_run(context))
         dag_run = context["dag_run"]
         return as_due(as_backfill(run, self.campaign, dag_run), self.campaign, dag_run)
 

@@ -84,6 +84,7 @@ class CampaignOperator(BaseOperator):  # type: ignore[misc] # Airflow's classes 
             dry_run=bool(params.get("dry_run")),
             limit=params.get("limit"),
             test_numbers=params.get("test_numbers") or (),
+            numbers_kind=self.campaign.numbers_kind,
         )
         check_partition(self.campaign, context["dag_run"])
         dag_run = context["dag_run"]

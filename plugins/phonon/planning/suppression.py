@@ -21,19 +21,16 @@ from phonon.ledger.withdrawals import DO_NOT_CALL
 from phonon.planning.drafts import Draft
 from phonon.planning.rules import PlanningRules
 
-Keys = npt.NDArray[np.uint32]
-
-_LOWEST = 916_000_000_000
-"""Of all mobile numbers; what a number is above it fits into 32 bits."""
+Keys = npt.NDArray[np.int64]
 
 
 def _no_keys() -> Keys:
-    return np.empty(0, dtype=np.uint32)
+    return np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
 class NumberSet:
-    """Mobile numbers, four bytes each. ``keys`` are sorted, without repeats."""
+    """Phone numbers, eight bytes each. ``keys`` are sorted, without repeats."""
 
     keys: Keys = field(default_factory=_no_keys, repr=False)
 
@@ -69,9 +66,9 @@ def read_numbers(chunks: Iterable[pd.DataFrame], log: Logger) -> NumberSet:
                 f"The suppress query returns {len(chunk.columns)} columns: {names}. It must return one: the "
                 "numbers that must not be called."
             )
-        mobiles = mobiles_of(chunk.iloc[:, 0])
+        mobiles = mobiles_of(chunk.iloc[:, 0], "any")
         faults.update(fault for fault in mobiles.faults if fault is not None)
-        parts.append(np.unique(_keys([number for number in mobiles.numbers if number is not None])))
+        parts.append(np.unique(_keys(list(mobiles.all()))))
         rows += len(chunk)
     keys = np.concatenate(parts) if parts else _no_keys()
     parts.clear()
@@ -80,7 +77,7 @@ def read_numbers(chunks: Iterable[pd.DataFrame], log: Logger) -> NumberSet:
     log.info("suppress: %d rows, %d numbers that are not called", rows, len(numbers))
     if faults:
         told = ", ".join(f"{faults[fault]} {fault.value}" for fault in NumberFault if faults[fault])
-        log.warning("suppress: %d rows hold no mobile number: %s", faults.total(), told)
+        log.warning("suppress: %d rows hold no phone number: %s", faults.total(), told)
     return numbers
 
 
@@ -128,5 +125,4 @@ class Suppression:
 
 
 def _keys(numbers: Sequence[str]) -> Keys:
-    whole = np.fromiter(map(int, numbers), dtype=np.int64, count=len(numbers))
-    return (whole - _LOWEST).astype(np.uint32)
+    return np.fromiter(map(int, numbers), dtype=np.int64, count=len(numbers))

@@ -100,8 +100,8 @@ def _read(placed: Iterable[tuple[str, str]]) -> NumberList:
     wrong: list[tuple[str, str]] = []
     left = iter(placed)
     while part := list(islice(left, _AT_ONCE)):
-        mobiles = mobiles_of(pd.Series([value for _, value in part], dtype=object))
-        numbers |= dict.fromkeys(number for number in mobiles.numbers if number is not None)
+        mobiles = mobiles_of(pd.Series([value for _, value in part], dtype=object), "any")
+        numbers |= dict.fromkeys(mobiles.all())
         wrong += [
             (place, fault.value)
             for (place, _), fault in zip(part, mobiles.faults, strict=True)
