@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from logging import INFO, WARNING, Logger
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from phonon.dispatch.progress import Progress
 from phonon.dispatch.rules import EnvelopeNow, SendingRules
 from phonon.ledger.budget import RateLimit
 from phonon.ledger.claims import find_interval
+from phonon.ledger.reasons import reasons_not_called
 from phonon.ledger.report import HeldBatch, Totals, held_batches, open_calls, totals
 from phonon.ledger.run_calls import calls_of_run, earliest_start
 from phonon.ledger.settlements import Decision
@@ -53,6 +54,9 @@ class Sent:
     """When that was, by the clock that all senders of the ledger share."""
     is_at_limit: bool = False
     """Whether the run has placed as many calls as its parameter ``limit`` allows."""
+
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    """Why people were not called, with how many each, the most common first."""
 
     @property
     def pending(self) -> int:
@@ -198,6 +202,7 @@ class CampaignJob:
                 stopped,
                 now,
                 is_at_limit=self._is_at_limit(connection, interval_id),
+                reasons=reasons_not_called(connection, interval_id),
             )
 
     def _is_at_limit(self, connection: Connection, interval_id: int) -> bool:
@@ -261,6 +266,12 @@ class CampaignJob:
         if self._run.limit is not None:
             waiting = min(waiting, self._run.limit)
         return dispatcher.send(interval_id, Progress(self._log, waiting if share == WHOLE else None, per_minute))
+
+    def reasons(self) -> dict[str, int]:
+        """Why people of the interval are not called, with how many each, the most common first."""
+        interval_id = self._interval_id()
+        with self._ledger.transaction(read_only=True) as connection:
+            return reasons_not_called(connection, interval_id)
 
     def held(self) -> list[HeldBatch]:
         """What is held of the interval now, and still waits for something."""

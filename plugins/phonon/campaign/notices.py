@@ -133,6 +133,7 @@ def finished_notice(
     counts: Mapping[str, int],
     codes: Mapping[str, int],
     seconds: float,
+    reasons: Mapping[str, int],
     summary: Mapping[str, Any],
     failed: str = "",
 ) -> Notice:
@@ -140,6 +141,7 @@ def finished_notice(
 
     :param counts: calls by status. :param codes: calls by response code.
     :param seconds: from the first send to the last answer.
+    :param reasons: why people were not called, with how many each.
     :param summary: what ``trigger_calls`` gave; empty if it did not end well.
     :param failed: what the run failed of, for one without a summary.
     """
@@ -155,6 +157,7 @@ def finished_notice(
     lines = [
         f"Calls by status: {_listed(counts)}",
         f"Calls by response code: {_listed(codes)}",
+        f"Not called, by reason: {_listed(reasons)}",
         f"Seconds from the first send to the last answer: {seconds:.1f}",
         f"Results: table {campaign.results_table}, connection {campaign.warehouse_conn_id}",
         *ending,

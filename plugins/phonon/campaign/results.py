@@ -15,6 +15,7 @@ from phonon.grouped_rows import GroupedRows
 from phonon.ledger.approvals import REJECTED
 from phonon.ledger.identity import note_requests
 from phonon.ledger.outbox import erase_settled
+from phonon.ledger.reasons import reasons_not_called
 from phonon.ledger.report import RunFigures, Totals, result_rows, run_figures
 from phonon.ledger.retention import KEEP_NUMBERS_DAYS
 from phonon.ledger.run_counts import RunCounts, counts_of_runs, totals_of, totals_of_task
@@ -22,6 +23,7 @@ from phonon.ledger.states import CallStatus
 from phonon.ledger.store import Ledger
 from phonon.review.approval import ApprovalDesk
 from phonon.warehouse.warehouse import Warehouse
+from phonon.wording import counted
 
 COMPLETED = "completed"
 """The outcome of a run that went to its end."""
@@ -42,6 +44,8 @@ class Pushed:
     totals: Totals
     seconds: float
     """From the run's first send to its last answer."""
+    reasons: Mapping[str, int]
+    """Why people were not called, with how many each, the most common first."""
     rejection: str | None = None
     """Why nothing of the interval was sent, if a person has rejected it."""
     task: Totals | None = None
@@ -84,6 +88,7 @@ class Push:
         with self._ledger.transaction() as connection:
             counts = counts_of_runs(connection, interval_id)
             task = None if run.task is None else totals_of_task(connection, interval_id, run.run_id, run.task)
+            reasons = reasons_not_called(connection, interval_id)
             figures = run_figures(connection, interval_id, run.run_id)
             note_requests(connection, campaign.name, run.run_id, figures.requests)
             erase_settled(connection, before=self._ledger.now(connection) - _KEEP_NUMBERS_SECONDS)
@@ -98,7 +103,9 @@ class Push:
         for run_id in counts.keys() - {run.run_id}:
             self._recount(interval_id, run_id, counts[run_id], recorded_at)
         self._log.info("%d rows of %s are in %s", rows, run.interval_key, campaign.results_table)
-        return Pushed(totals_of(counts), figures.seconds, rejection, task)
+        for reason, count in reasons.items():
+            self._log.info("Not called: %s: %s", counted(count, "row"), reason)
+        return Pushed(totals_of(counts), figures.seconds, reasons, rejection, task)
 
     def _recount(self, interval_id: int, run_id: str, counts: RunCounts, at: datetime) -> None:
         """Bring the row of another run up to date: its counts only, since what it did is its own to say."""

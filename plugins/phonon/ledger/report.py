@@ -287,7 +287,7 @@ _OPEN_CALLS = select(func.coalesce(func.sum(batches.c.calls), 0)).where(
     batches.c.state.in_(written_out((BatchState.PENDING, BatchState.UNKNOWN, BatchState.SENDING))),
 )
 # Whether another plan, perhaps one that was never completed, has planned a rejected contact after all.
-_CLAIMED_ELSEWHERE = exists().where(
+CLAIMED_ELSEWHERE = exists().where(
     calls.c.interval_id == bindparam("interval"),
     calls.c.contact_id == rejects.c.contact_id,
     # A contact that is claimed can only be rejected by the same plan as repeated or bad, never by a rule.
@@ -296,13 +296,13 @@ _CLAIMED_ELSEWHERE = exists().where(
 REJECTS_BY_STATUS = (
     select(rejects.c.status, func.count())
     .join(intervals, intervals.c.plan_id == rejects.c.plan_id)
-    .where(intervals.c.id == bindparam("interval"), ~_CLAIMED_ELSEWHERE)
+    .where(intervals.c.id == bindparam("interval"), ~CLAIMED_ELSEWHERE)
     .group_by(rejects.c.status)
 )
 _NEXT_REJECTS = (
     select(rejects, plans.c.run_id)
     .join(plans, plans.c.id == rejects.c.plan_id)
-    .where(rejects.c.plan_id == bindparam("plan"), rejects.c.row_number > bindparam("after"), ~_CLAIMED_ELSEWHERE)
+    .where(rejects.c.plan_id == bindparam("plan"), rejects.c.row_number > bindparam("after"), ~CLAIMED_ELSEWHERE)
     .order_by(rejects.c.row_number)
     .limit(bindparam("most"))
 )

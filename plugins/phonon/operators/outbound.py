@@ -32,6 +32,7 @@ from phonon.operators.keywords import (
 )
 from phonon.operators.notifying import is_last_try, told_of
 from phonon.operators.steps import (
+    REASONS,
     CampaignOperator,
     counts_of,
     failed_report,
@@ -233,6 +234,7 @@ class PhononOutboundOperator(RendersCampaignSql, CampaignOperator):
             "campaign": self.campaign.name,
             "interval_key": run.interval_key,
             **counts_of(pushed.totals),
+            REASONS: dict(pushed.reasons),
             DECISION: decision,
         }
         self._tell(context, run, pushed, summary)

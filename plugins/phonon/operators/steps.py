@@ -40,6 +40,9 @@ TOP_UP = "top_up"
 FIX_CONFIGURATION = "fix_configuration"
 PAUSED = "paused"
 
+REASONS = "not_called"
+"""Key of reports and of the results asset's extra: why people were not called, with how many each."""
+
 _SHOWN_BATCHES = 50
 _FAILED = (
     "The run failed before all of its calls were sent; the log of the task that failed says why. When it is "
@@ -116,6 +119,8 @@ class CampaignOperator(BaseOperator):  # type: ignore[misc] # Airflow's classes 
         settings = account_settings(self.campaign.phonon_conn_id)
         with self.job(run, warehouse=True) as job:
             planned = job.extract_and_batch(sql, settings, suppress=suppress)
+            reasons = job.reasons()
+        self.log.info("Not called, by reason: %s", _listed(reasons))
         return {
             "campaign": self.campaign.name,
             "interval_key": run.interval_key,
@@ -126,6 +131,7 @@ class CampaignOperator(BaseOperator):  # type: ignore[misc] # Airflow's classes 
             "suppressed": planned.suppressed,
             "already_planned": planned.already_planned,
             "reported": planned.reported,
+            REASONS: reasons,
             DECISION: told_decision(run, planned),
         }
 
@@ -266,6 +272,7 @@ class PushResultsOperator(CampaignOperator):
             "campaign": self.campaign.name,
             "interval_key": run.interval_key,
             **counts,
+            REASONS: dict(pushed.reasons),
             DECISION: context["ti"].xcom_pull(task_ids=EXTRACT_AND_BATCH, key=DECISION),
         }
         self.announce(context, finished_of(self.campaign, run, pushed, summary, failed=_FAILED))
@@ -291,6 +298,7 @@ class ReviewOperator(CampaignOperator):
         summary = summary_of(context["ti"])
         self.log.info("Calls by status: %s", _listed(summary["by_status"]))
         self.log.info("Calls by response code: %s", _listed(summary["by_code"]))
+        self.log.info("Not called, by reason: %s", _listed(summary.get(REASONS) or {}))
 
 
 class ReviewHeldOperator(CampaignOperator):
@@ -368,6 +376,7 @@ def finished_of(campaign: Campaign, run: Run, pushed: Pushed, summary: Mapping[s
         counts=counts_of(pushed.totals),
         codes={str(code): count for code, count in pushed.totals.by_code.items()},
         seconds=pushed.seconds,
+        reasons=pushed.reasons,
         summary=summary,
         failed=f"It was {pushed.rejection}. Nothing was sent." if pushed.rejection else failed,
     )
@@ -397,6 +406,7 @@ def _summary(campaign: str, run: Run, sent: Sent, message: str) -> dict[str, Any
         "as_of": sent.as_of.isoformat(timespec="microseconds"),
         "by_status": {status.value: count for status, count in sent.totals.by_status.items() if count},
         "by_code": {str(code): count for code, count in sent.totals.by_code.items()},
+        REASONS: dict(sent.reasons),
         "stop": sent.stopped.stop.value if sent.stopped else None,
         "message": message,
         "at_limit": sent.is_at_limit,
