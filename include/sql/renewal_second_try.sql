@@ -1,7 +1,4 @@
--- Those in question; the campaign's follow_up decides who is called.
+-- Policies of which the reminder was sent in the last days; the campaign's follow_up decides, by the ledger, who is called.
 SELECT policy_id, first_name, due_date, amount, mobile, alternate_mobile
 FROM policies
-WHERE policy_id IN (
-    SELECT contact_id FROM phonon_call_results
-    WHERE campaign = 'renewal_reminder' AND status IN ('refused', 'expired', 'pending')
-)
+WHERE due_date BETWEEN CAST('{{ run_date.add(days=4) }}' AS DATE) AND CAST('{{ run_date.add(days=7) }}' AS DATE)

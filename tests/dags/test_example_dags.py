@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 
 import pytest
@@ -95,7 +96,6 @@ def test_those_whom_the_reminder_did_not_reach_are_followed_up_once_it_is_time(d
     ended = dag_world.run("renewal_second_try")
 
     assert ended.state == "success"
-    rows = [row for row in dag_world.results("renewal_second_try") if row["status"] != "invalid"]
-    assert len(rows) == refused
-    assert {row["reason"] for row in rows} == {"follow-up: less than 1 day since the last call"}
+    reasons = Counter(row["reason"] for row in dag_world.results("renewal_second_try"))
+    assert reasons["follow-up: less than 1 day since the last call"] == refused
     assert dag_world.phonon.accepted() == []

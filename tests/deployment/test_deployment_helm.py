@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,12 @@ def _names(part: Mapping[str, Any]) -> set[str]:
 def test_the_charts_airflow_is_the_pinned_one(project: Path, values: Mapping[str, Any]) -> None:
     pinned = (project / "requirements.txt").read_text("utf-8").splitlines()
     assert f"apache-airflow=={values['airflowVersion']}" in pinned
+
+
+def test_the_auth_manager_is_one_that_the_image_has(values: Mapping[str, Any]) -> None:
+    """The chart's default is FAB's, of a provider that is not among the pinned."""
+    module, _, name = values["config"]["core"]["auth_manager"].rpartition(".")
+    assert hasattr(import_module(module), name)
 
 
 def test_a_pod_is_given_more_time_than_its_sender_takes_to_end(values: Mapping[str, Any]) -> None:
