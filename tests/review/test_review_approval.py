@@ -21,6 +21,7 @@ from phonon.ledger.claims import add_batch, finish_plan
 from phonon.ledger.report import totals
 from phonon.ledger.schema import decisions, number_uses
 from phonon.ledger.store import Ledger
+from phonon.review import approval_text
 from phonon.review.approval import LEAST_UNUSUAL, ApprovalDesk, ApprovalNeededError, ApprovalRule, RejectedError
 from phonon.review.approval_text import ask_the_same, told_question
 from phonon.review.desk import Person
@@ -195,9 +196,26 @@ def test_the_question_shows_what_will_happen_and_no_number(new_trial: Callable[.
     assert "| 60 | 6 |" in text
     assert "2 minutes" in text
     assert re.search(r"\| \w{3} \d{4}-\d\d-\d\d \| (\d\d:\d\d) \| \1 \| 60 \|", text)
-    assert "******0000" in text
+    assert "…0000" in text
     assert "Name=Asha" in text
     assert not leaks(text)
+
+
+def test_amounts_and_ids_stand_in_the_question_as_they_are_and_break_no_markdown() -> None:
+    shown = {
+        "20688.27": "Amount=20688.27",
+        "1250000": "Amount=1250000",
+        "36ebf123-4567-4890-9123-456789abcdef": "Amount=36ebf123-4567-4890-9123-456789abcdef",
+        "*a*|<b>_c_": r"Amount=\*a\*\|\<b\>\_c\_",
+        "99999 12345": r"Amount=\*\*\*",
+    }
+    for value, told in shown.items():
+        assert told in approval_text._first([_call_with(value)])
+
+
+def _call_with(value: str) -> dict[str, Any]:
+    keys = [{"name": "$flow.key.Amount", "value": value}]
+    return {"contact-numbers": ["919999900001"], "start-time": "2026-11-27T10:00:00+05:30", "keys": keys}
 
 
 def test_the_same_is_asked_if_only_the_times_of_day_differ(new_trial: Callable[..., Trial]) -> None:
@@ -207,7 +225,7 @@ def test_the_same_is_asked_if_only_the_times_of_day_differ(new_trial: Callable[.
     assert later != text
     assert ask_the_same(text, later)
     (day, *_) = re.findall(r"\d{4}-\d\d-\d\d", text)
-    changes = {"| 60 |": "| 61 |", "******0000": "******0001", "Asha": "Meera", day: "2020-01-01", "| 6 |": "| 7 |"}
+    changes = {"| 60 |": "| 61 |", "…0000": "…0001", "Asha": "Meera", day: "2020-01-01", "| 6 |": "| 7 |"}
     for old, new in changes.items():
         assert old in text
         assert not ask_the_same(text, text.replace(old, new)), old

@@ -17,6 +17,8 @@ _SHOWN_CALLS = 3
 _SHOWN_DAYS = 7
 _SHOWN_VARIABLES = 6
 _LONGEST = 40
+_MARKDOWN = re.compile(r"[\\`*_\[\]<>#!|~&$]")
+"""What Markdown or HTML would read as theirs."""
 _TIME_OF_DAY = re.compile(r"\d\d:\d\d(:\d\d)?")
 
 
@@ -68,7 +70,7 @@ def _days(by_start: Sequence[tuple[datetime, int]], zone: tzinfo) -> str:
 def _first(calls: Sequence[Mapping[str, Any]]) -> str:
     rows = ["| number | start | variables |", "|---|---|---|"]
     for call in calls[:_SHOWN_CALLS]:
-        numbers = ", ".join(f"******{number[-4:]}" for number in call["contact-numbers"])
+        numbers = ", ".join(f"…{number[-4:]}" for number in call["contact-numbers"])
         keys = [f"{key['name'].rpartition('.')[2]}={_cell(key['value'])}" for key in call["keys"]]
         more = ["..."] if len(keys) > _SHOWN_VARIABLES else []
         rows.append(f"| {numbers} | {call['start-time']} | {', '.join([*keys[:_SHOWN_VARIABLES], *more])} |")
@@ -89,5 +91,5 @@ def _cell(text: str) -> str:
     """A text of the campaign's own for a cell of a table."""
     flat = " ".join(text.split())
     flat = masked(flat)
-    flat = flat.translate(str.maketrans("|`<>", "/'()"))
-    return flat if len(flat) <= _LONGEST else flat[:_LONGEST] + "..."
+    flat = flat if len(flat) <= _LONGEST else flat[:_LONGEST] + "..."
+    return _MARKDOWN.sub(r"\\\g<0>", flat)
