@@ -52,6 +52,25 @@ def test_a_ledger_connection_that_airflow_surely_does_not_have_is_the_embedded_l
     assert (tmp_path / "phonon_ledger.db").is_file()
 
 
+def test_a_ledger_that_was_deleted_fails_the_same_run_and_calls_nobody_again(
+    desk: Desk, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    desk.disconnect("phonon_ledger")
+    desk.environment.setenv("AIRFLOW_HOME", str(tmp_path))
+    assert run_dag(desk, name="airflow_forgot") == "success"
+    capfd.readouterr()
+    for ending in ("", "-wal", "-shm"):
+        (tmp_path / f"phonon_ledger.db{ending}").unlink(missing_ok=True)
+
+    assert run_dag(desk, name="airflow_forgot") == "failed"
+
+    said = "".join(capfd.readouterr())
+    assert "Nothing was sent. Run 'phonon ledger restored', or 'phonon ledger adopt " in said
+    assert leaked(said) == []
+    assert len(desk.accepted()) == PEOPLE
+    assert desk.statuses() == {"accepted": PEOPLE}
+
+
 def test_an_empty_query_is_a_successful_run(desk: Desk) -> None:
     empty = "SELECT id, mobile, name FROM people WHERE false"
     assert run_dag(desk, name="airflow_empty", contacts=empty) == "success"

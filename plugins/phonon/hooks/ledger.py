@@ -43,7 +43,7 @@ def open_ledger(conn_id: str = DEFAULT_CONN_ID) -> Ledger:
     except ImportError as error:
         raise not_installed(conn_id, of="the ledger", extra="postgres", package=error.name) from None
     if ledger.is_new:
-        _LOG.info("A new, empty ledger was made at %s: it knows of no call that was ever placed", ledger.place)
+        _LOG.warning("A new, empty ledger was made at %s: it knows of no call that was ever placed", ledger.place)
     return ledger
 
 
