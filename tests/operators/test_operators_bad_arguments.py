@@ -85,6 +85,7 @@ _SOME_VALUES: dict[str, Any] = {
     "contacts": "SELECT id, mobile FROM others",
     "contact_id": "lead_id",
     "numbers": ["phone"],
+    "numbers_kind": "any",
     "correlation_key": "Key",
     "variables": {"Name": "first_name"},
     "flow_id": "wruHzoCK",
