@@ -43,8 +43,12 @@ _LONGEST_PAUSE_SECONDS = 2.0
 # Left alone, DuckDB takes most of the machine's memory, which a task shares with other tasks: it keeps what it has
 # read of a file. A sort or a join of millions of rows takes as long with this, since it goes to disk.
 _MODEST = {"memory_limit": "128MB", "threads": 1}
-# The first comes from another process, the second from another connection of this one.
-_HELD = ("Could not set lock on file", "different configuration than existing connections")
+# The first comes from another process, the others from another connection of this one, open or being opened.
+_HELD = (
+    "Could not set lock on file",
+    "different configuration than existing connections",
+    "Unique file handle conflict",
+)
 
 # Of a statement that takes seconds DuckDB draws a bar on the standard output of whoever runs it.
 _NO_PROGRESS = "SET enable_progress_bar = false"
