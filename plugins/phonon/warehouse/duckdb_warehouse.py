@@ -11,6 +11,7 @@ import datetime as dt
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -43,6 +44,9 @@ _LONGEST_PAUSE_SECONDS = 2.0
 # Left alone, DuckDB takes most of the machine's memory, which a task shares with other tasks: it keeps what it has
 # read of a file. A sort or a join of millions of rows takes as long with this, since it goes to disk.
 _MODEST = {"memory_limit": "128MB", "threads": 1}
+# Two threads that open a file at the same moment can get a half-made database, and of two that replace the same row
+# one fails: DuckDB only keeps processes apart.
+_OPENING, _WRITING = Lock(), Lock()
 # The first comes from another process, the others from another connection of this one, open or being opened.
 _HELD = (
     "Could not set lock on file",
@@ -128,6 +132,10 @@ class DuckDBWarehouse(Warehouse):
                 if not self._is_there(connection, table):
                     with reported(self._conn_id, f"creating the table {table.name}", "May its user create it?"):
                         connection.execute(DUCKDB.create(table))
+
+    def _replace(self, table: Table, key: Mapping[str, str], chunks: Iterable[GroupedRows]) -> int:
+        with _WRITING:
+            return super()._replace(table, key, chunks)
 
     def _connect_to_write(self) -> Any:
         connection = self._connect(read_only=False)
@@ -251,7 +259,8 @@ class DuckDBWarehouse(Warehouse):
         )
         with opening(self._conn_id):
             try:
-                return waiting(self._open, read_only=read_only)
+                with _OPENING:
+                    return waiting(self._open, read_only=read_only)
             except duckdb.Error as error:
                 if _is_held(error):
                     raise self._still_held(error) from None
