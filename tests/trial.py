@@ -75,6 +75,8 @@ class Trial:
     keys: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
+    shard: int | None = None
+    """Which of the campaign's senders it is, where a process of its own sends."""
     interval_key: str = "2026-11-24T03:30:00+00:00"
 
     def __post_init__(self) -> None:
@@ -143,7 +145,9 @@ class Trial:
         session.trust_env = False
         try:
             return self.job(run_id, ledger=ledger, **options).trigger_calls(
-                settings, lambda: Transport(session, settings.urls, settings.timeout), shard=shard
+                settings,
+                lambda: Transport(session, settings.urls, settings.timeout),
+                shard=self.shard if shard is None else shard,
             )
         finally:
             ledger.close()

@@ -60,13 +60,11 @@ def test_what_was_heard_long_ago_is_not_looked_up_again(ledger: Ledger, clock: C
     assert ear.hears() == Answers(any_good=False, refusal=None)
 
 
-@pytest.mark.parametrize(
-    ("waiting", "said"), [(60, ", left 60 calls"), (None, "held 0 calls")], ids=["alone", "shard"]
-)
+@pytest.mark.parametrize(("waiting", "said"), [(60, "; 60 left"), (None, "0 held")], ids=["alone", "shard"])
 def test_only_a_sender_that_is_alone_says_what_is_left(
     caplog: pytest.LogCaptureFixture, waiting: int | None, said: str
 ) -> None:
     with caplog.at_level(logging.INFO):
         Progress(logging.getLogger("progress"), waiting, 600).tell(now=True)
     assert said in caplog.text
-    assert ("min left at the limit" in caplog.text) == (waiting is not None)
+    assert ("for which the limit needs at least" in caplog.text) == (waiting is not None)

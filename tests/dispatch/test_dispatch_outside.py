@@ -81,7 +81,7 @@ def test_calls_that_wait_stay_pending_until_a_run_in_the_window(
             sent = run.trigger(trial)
         assert (sent.pending, sent.stopped) == (CONTACTS, None)
         assert f"{CONTACTS} calls are pending" in caplog.text
-        assert "opens at 2026-11-26 10:00 Asia/Kolkata" in caplog.text
+        assert "opens at 2026-11-26 10:00 (Asia/Kolkata)" in caplog.text
         assert trial.phonon.summary()["requests"] == 0
         assert trial.statuses() == {"pending": CONTACTS}
         run.set_clock("2026-11-25T12:00:00")

@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 
 import pytest
 from sqlalchemy import select
@@ -70,7 +68,7 @@ def test_once_a_run_has_sent_as_many_clearing_it_sends_no_more_and_other_runs_se
     with caplog.at_level(logging.WARNING):
         sent = trial.run("run-2", limit=3)
     assert (sent.is_at_limit, sent.pending) == (True, 57)
-    assert "57 calls are pending, since this run may place at most 3 (limit)" in caplog.text
+    assert "57 calls are pending. This run may place at most 3 (limit)" in caplog.text
     assert "calling hours" not in caplog.text
     trial.run("run-2", limit=3)
     assert trial.statuses() == {"accepted": 3, "pending": 57}
@@ -116,9 +114,9 @@ def test_the_limit_holds_when_the_sender_is_killed_and_tried_again(
 
 def test_the_senders_of_a_run_keep_its_limit_together(new_trial: NewTrial) -> None:
     trial = _left_pending(new_trial, contacts=300, keys={"shards": 4})
-    with ThreadPoolExecutor(4) as threads:
-        trigger = partial(trial.trigger, "run-2", limit=137)
-        assert [sent.stopped for sent in threads.map(lambda shard: trigger(shard=shard), range(4))] == [None] * 4
+    limited = replace(trial, options={"limit": 137})
+    senders = [replace(limited, shard=shard).process("trigger", "run-2", die_at="") for shard in range(4)]
+    assert [sender.finish()[0] for sender in senders] == [0] * 4
     trial.push("run-2")
     assert trial.statuses() == {"accepted": 137, "pending": 163}
     trial.assert_books_agree()

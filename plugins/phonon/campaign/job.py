@@ -33,7 +33,7 @@ from phonon.ledger.withdrawals import DO_NOT_CALL, Withdrawal, withdraw_listed
 from phonon.planning.start_times import next_window
 from phonon.review.approval import ApprovalDesk, ApprovalNeededError, ApprovalRule, Question, RejectedError
 from phonon.review.desk import Person
-from phonon.wording import in_zone
+from phonon.wording import counted, in_zone
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -212,18 +212,18 @@ class CampaignJob:
     def _tell_pending(self, sent: Sent) -> None:
         if sent.is_at_limit:
             self._log.warning(
-                "%d calls are pending, since this run may place at most %d (limit). To send them, run the interval "
-                "again, without a limit or with another; those whose day is over expire",
-                sent.pending,
+                "%s This run may place at most %d (limit). To send them, run the interval again, without a limit "
+                "or with another; those whose day is over expire",
+                _are_pending(sent.pending),
                 self._run.limit,
             )
             return
         opens = next_window(self._campaign.calling_window, sent.as_of)
         self._log.warning(
-            "%d calls are pending, since the calling hours do not let them go now. The next window opens at "
-            "%s. To send them, clear this task then, or run the interval again; those whose day is over expire",
-            sent.pending,
-            f"{opens:%Y-%m-%d %H:%M} {self._campaign.calling_window.timezone.key}",
+            "%s The calling hours do not let them go now: the next window opens at %s. To send them, clear this "
+            "task then, or run the interval again; those whose day is over expire",
+            _are_pending(sent.pending),
+            in_zone(opens, self._campaign.calling_window.timezone),
         )
 
     def _send(
@@ -303,7 +303,8 @@ def stop_message(sent: Sent, campaign: Campaign, urls: Mapping[Endpoint, str], *
     if sent.stopped is None:
         return ""
     stopped = sent.stopped
-    rest = f"{sent.pending} calls are pending. When it is mended, clear {task_id}: that sends those and only those."
+    pending = _are_pending(sent.pending)
+    rest = f"{pending} When it is mended, clear {task_id}: that sends those and only those."
     if stopped.stop is Stop.UNREACHABLE:
         return (
             f"Phonon could not be reached: {stopped.reason}.\n"
@@ -312,19 +313,23 @@ def stop_message(sent: Sent, campaign: Campaign, urls: Mapping[Endpoint, str], *
         )
     if stopped.stop is Stop.UNCLEAR:
         return (
-            f"Phonon gave no clear answer to one batch after another ({stopped.reason}). See in the results "
-            f"which calls are held, and whether Phonon has a disturbance. {rest}"
+            "See in the results which calls are held, and ask Phonon whether there is a disturbance.\n"
+            f"Phonon gave no clear answer to one batch after another ({stopped.reason}). {rest}"
         )
     if stopped.stop is Stop.PAUSED:
         return (
-            f"Sending is paused: {stopped.reason}. {sent.pending} calls are pending. Resume (Dag phonon_pause or "
-            f"phonon resume), then clear {task_id}: that sends those and only those."
+            f"Resume (Dag phonon_pause or phonon resume), then clear {task_id}: that sends those and only those.\n"
+            f"Sending is paused: {stopped.reason}. {pending}"
         )
     if stopped.stop is Stop.ENDED:
         return (
-            f"Sending ended early: {stopped.reason}. What was in flight is recorded; {sent.pending} calls are "
-            f"pending. Clear {task_id}, if Airflow does not retry it: that sends those and only those."
+            f"Clear {task_id}, if Airflow does not retry it: that sends those and only those.\n"
+            f"Sending ended early: {stopped.reason}. What was in flight is recorded. {pending}"
         )
     cure = CURE.get(Code(stopped.code)) if stopped.code is not None else None
     cure = cure or "have Phonon whitelist the egress IP of the Airflow workers"
-    return f"Phonon refused: {stopped.reason}. What to do: {cure} (connection {conn_id!r}). {rest}"
+    return f"What to do: {cure} (connection {conn_id!r}).\nPhonon refused: {stopped.reason}. {rest}"
+
+
+def _are_pending(calls: int) -> str:
+    return f"{counted(calls, 'call')} {'is' if calls == 1 else 'are'} pending."

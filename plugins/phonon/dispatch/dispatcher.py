@@ -144,6 +144,7 @@ class Dispatcher:
             now = self._ledger.now(connection)
         if due is None:
             return False
+        progress.wait_for_limit(wait_until - now if wait_until is not None and wait_until > now else None)
         pause = max(due, wait_until or 0.0, self._quiet_until) - now
         self._process.sleep(min(max(pause, 0.0), self._rules.look_seconds))
         return True

@@ -1,4 +1,4 @@
-"""What a sender has done so far, and a line about it every few seconds."""
+"""What a sender has done so far, and a line about it when something has changed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from logging import Logger
 
 from phonon.ledger.outbox import Outcome
 from phonon.ledger.states import BatchState
+from phonon.wording import counted, span
 
 _EVERY_SECONDS = 5.0
+_SAME_AGAIN_SECONDS = 60.0
+"""After which a sender that only waits says so again."""
 
 
 @dataclass
@@ -26,6 +29,8 @@ class Progress:
     by_state: Counter[BatchState] = field(default_factory=Counter)
     _started: float = field(default_factory=time.monotonic)
     _told: float = field(default_factory=time.monotonic)
+    _told_of: tuple[int, bool] = (-1, False)
+    _room_in: float | None = None
 
     def add(self, outcome: Outcome) -> None:
         """Count what was recorded of one batch."""
@@ -37,23 +42,32 @@ class Progress:
             if child.state is not BatchState.PENDING:
                 self.by_state[child.state] += len(child.client_identifiers)
 
+    def wait_for_limit(self, seconds: float | None) -> None:
+        """Note in how many seconds the limit has room again; None while it has."""
+        self._room_in = seconds
+
     def tell(self, *, now: bool = False) -> None:
-        """Log a line, if the last one is old enough."""
-        if not now and time.monotonic() - self._told < _EVERY_SECONDS:
+        """Log a line, if the last one is old enough, and said something else or is much older."""
+        age = time.monotonic() - self._told
+        state = self.sent, self._room_in is not None
+        if not now and age < (_SAME_AGAIN_SECONDS if state == self._told_of else _EVERY_SECONDS):
             return
-        self._told = time.monotonic()
+        self._told, self._told_of = time.monotonic(), state
         accepted = self.by_state[BatchState.ACCEPTED] + self.by_state[BatchState.ACCEPTED_EARLIER]
         left = None if self.waiting is None else max(0, self.waiting - self._settled())
         seconds = max(self._told - self._started, 0.001)
         self.log.info(
-            "sent %d, accepted %d, refused %d, held %d%s calls; %.0f calls/s%s",
-            self.sent,
+            "%s sent: %d accepted, %d refused, %d held; %.0f a second%s%s%s",
+            counted(self.sent, "call"),
             accepted,
             self.by_state[BatchState.REFUSED],
             self.by_state[BatchState.HELD],
-            "" if left is None else f", left {left}",
             self.sent / seconds,
-            f"; at least {left / self.per_minute:.1f} min left at the limit" if self.per_minute and left else "",
+            "" if left is None else f"; {left:,} left",
+            f", for which the limit needs at least {span(60 * left / self.per_minute)}"
+            if self.per_minute and left
+            else "",
+            "" if self._room_in is None else f"; waits for the limit, which has room in {span(self._room_in)}",
         )
 
     def _settled(self) -> int:
