@@ -40,7 +40,7 @@ def read_books(world: World, campaign: str) -> Books:
         ).fetchall()
     reasons: dict[str, Counter[str]] = {}
     for status, reason, _, _ in rows:
-        reasons.setdefault(status, Counter())[reason or ""] += 1
+        reasons.setdefault(status, Counter())[_same_number(reason or "")] += 1
     return Books(
         by_status=Counter(row[0] for row in rows),
         by_code=Counter(str(row[2]) for row in rows if row[2] is not None),
@@ -67,6 +67,11 @@ def disagreements(books: Books, accepted: Counter[str], *, contacts: int, most_t
     if books.tasks > most_tasks:
         found.append(f"{books.tasks} task instances, more than {most_tasks}")
     return found
+
+
+def _same_number(reason: str) -> str:
+    """One reason for all whose number another contact has: the rows say which."""
+    return "same number as another contact in this run" if reason.startswith("same number as ") else reason
 
 
 def _most_common(reasons: Counter[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -187,7 +187,7 @@ def told_by(trial: Trial) -> str:
     ledger.close()
     assert question is not None
     assert isinstance(trial.campaign().calling_window, CallingWindow)
-    return told_question(question, zone=INDIA, per_minute=30, counts_requests=False)
+    return told_question(question, zone=INDIA, per_minute=30, counts_requests=False, wait=timedelta(hours=12))
 
 
 def test_the_question_shows_what_will_happen_and_no_number(new_trial: Callable[..., Trial]) -> None:
@@ -199,6 +199,20 @@ def test_the_question_shows_what_will_happen_and_no_number(new_trial: Callable[.
     assert "…0000" in text
     assert "Name=Asha" in text
     assert not leaks(text)
+
+
+def test_the_question_says_who_is_left_out_and_until_when_an_answer_counts(
+    new_trial: Callable[..., Trial],
+) -> None:
+    contacts = "SELECT id, CASE WHEN id < 'C2' THEN '9199' ELSE mobile END AS mobile, name FROM people ORDER BY id"
+    text = told_by(new_trial(keys={"approval": {"above": 0}, "contacts": contacts}, contacts=60))
+    assert "It returned 60 rows." in text
+    assert "| number: too short | 12 |" in text
+    assert re.search(
+        r"\*\*Answer\*\* by \d{4}-\d\d-\d\d \d\d:\d\d \(Asia/Kolkata\)\. Without an answer by then", text
+    )
+    another_day = re.sub(r"by \d{4}-\d\d-\d\d", "by 2030-01-01", text).replace("60 rows", "61 rows")
+    assert ask_the_same(text, another_day), "an approval is about what is sent"
 
 
 def test_amounts_and_ids_stand_in_the_question_as_they_are_and_break_no_markdown() -> None:

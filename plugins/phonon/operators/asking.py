@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import TaskAwaitingInput
@@ -151,4 +152,5 @@ def _body(operator: CampaignOperator, question: Question) -> str:
         zone=campaign.calling_window.timezone,
         per_minute=settings.per_minute[campaign.endpoint],
         counts_requests=settings.counts_requests,
+        wait=campaign.approval.wait if campaign.approval else timedelta(),
     )

@@ -5,8 +5,9 @@ The ledger holds the answers, so that no way of sending leads past the question:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from statistics import median
 
 from sqlalchemy import Connection
@@ -24,6 +25,7 @@ from phonon.ledger.approvals import (
     unsent,
     unsent_calls,
 )
+from phonon.ledger.reasons import reasons_not_called, rows_read_of
 from phonon.ledger.settlements import Decision
 from phonon.ledger.store import Ledger
 from phonon.ledger.withdrawals import withdraw_unsent
@@ -65,6 +67,11 @@ class Question:
     why: str
     unsent: Unsent
     past: Sequence[PastInterval]
+    rows_read: int
+    """Rows that the contacts query returned."""
+    reasons: Mapping[str, int]
+    """Why people among them are not called, with how many each, the most common first."""
+    asked_at: datetime
 
 
 class ApprovalNeededError(ConfigurationError):
@@ -100,7 +107,16 @@ class ApprovalDesk:
         """What a person has to be asked before anything of an interval is sent; None if nothing."""
         with self._ledger.transaction(read_only=True) as connection:
             why, past = _why(connection, interval_id, rule)
-            return Question(why, unsent(connection, interval_id), past) if why else None
+            if not why:
+                return None
+            return Question(
+                why,
+                unsent(connection, interval_id),
+                past,
+                rows_read_of(connection, interval_id),
+                reasons_not_called(connection, interval_id),
+                datetime.fromtimestamp(self._ledger.now(connection), UTC),
+            )
 
     def rejection(self, interval_id: int) -> str | None:
         """Why an interval has nothing to send: it was rejected, and not planned anew since."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from phonon.api.request import thaw
 from phonon.ledger.approvals import PastInterval
 from phonon.redaction import masked
 from phonon.review.approval import Question
+from phonon.wording import counted, in_zone
 
 _SHOWN_CALLS = 3
 _SHOWN_DAYS = 7
@@ -19,13 +21,17 @@ _SHOWN_VARIABLES = 6
 _LONGEST = 40
 _MARKDOWN = re.compile(r"[\\`*_\[\]<>#!|~&$]")
 """What Markdown or HTML would read as theirs."""
+_QUERY, _ANSWER = "**The query**", "**Answer**"
 _TIME_OF_DAY = re.compile(r"\d\d:\d\d(:\d\d)?")
 
 
-def told_question(question: Question, *, zone: tzinfo, per_minute: int, counts_requests: bool) -> str:
-    """Describe what would be sent.
+def told_question(
+    question: Question, *, zone: ZoneInfo, per_minute: int, counts_requests: bool, wait: timedelta
+) -> str:
+    """Describe what would be sent, who is left out, and until when an answer counts.
 
     :param zone: of the calling window. :param per_minute: the limit of the endpoint, in calls or requests.
+    :param wait: how long an answer is waited for.
     """
     unsent = question.unsent
     minutes = (unsent.batches if counts_requests else unsent.calls) / per_minute
@@ -37,7 +43,8 @@ def told_question(question: Question, *, zone: tzinfo, per_minute: int, counts_r
         "**When they start**\n\n" + _days(unsent.by_start, zone),
         "**The first calls**\n\n" + _first(thaw(unsent.first)),
         "**The campaign's last intervals**\n\n" + _past(question.past, zone),
-        "*Reject*: nothing of this is sent, and a corrected query can be run again over the interval.",
+        f"{_QUERY}\n\n" + _not_called(question),
+        _answer(in_zone(question.asked_at + wait, zone)),
     ]
     return "\n\n".join(parts)
 
@@ -47,7 +54,29 @@ def ask_the_same(one: str, other: str) -> bool:
 
     Calls that were taken back and are planned again start at a later moment, and are what was asked about before.
     """
-    return _TIME_OF_DAY.sub("", one) == _TIME_OF_DAY.sub("", other)
+    return _compared(one) == _compared(other)
+
+
+def _compared(text: str) -> list[str]:
+    """What an approval is about: neither who is not called, nor until when it is waited for."""
+    parts = _TIME_OF_DAY.sub("", text).split("\n\n")
+    return parts[: parts.index(_QUERY)] if _QUERY in parts else parts
+
+
+def _answer(by: str) -> str:
+    return (
+        f"{_ANSWER} by {by}. Without an answer by then it is as with *Reject*: nothing of this is sent, the run "
+        "fails, and a corrected query can be run again over the interval."
+    )
+
+
+def _not_called(question: Question) -> str:
+    rows = [f"It returned {counted(question.rows_read, 'row')}.", ""]
+    if not question.reasons:
+        return rows[0]
+    rows += ["| not called | rows |", "|---|---|"]
+    rows += [f"| {_cell(reason)} | {count:,} |" for reason, count in question.reasons.items()]
+    return "\n".join(rows)
 
 
 def _minutes(minutes: float) -> str:
