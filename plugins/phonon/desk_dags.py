@@ -74,7 +74,7 @@ def _held_dag(campaigns: Path, include: Path) -> DAG:
         tags=["phonon", "desk"],
         params=_held_params(campaigns),
     ) as dag:
-        settle = SettleOperator(task_id=SETTLE, ledger_conn_id=_LEDGER)
+        settle = SettleOperator(task_id=SETTLE, ledger_conn_id=_LEDGER, campaigns=campaigns, include=include)
         send = SendAndPushOperator(
             task_id=SEND_AND_PUSH, ledger_conn_id=_LEDGER, campaigns=campaigns, include=include, **_RETRY
         )

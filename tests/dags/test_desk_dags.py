@@ -186,17 +186,24 @@ def test_airflow_refuses_a_report_with_phone_numbers_before_it_keeps_it(cell: st
         params["evidence"] = f"client-identifier,mobile\nloans-0123456789abcdef,{cell}\n"
 
 
-def test_a_campaign_without_a_file_says_which_task_to_clear(
+def test_a_batch_without_its_campaigns_file_is_not_released_to_be_sent(
     dag_world: DagWorld, campaigns: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     hold(dag_world)
     hold(dag_world, "others")
     (campaigns / "loans.yaml").unlink()
-    run = settle(dag_world, action="release", batches=[1, 2], note="not received", understood=True, send=True)
+    conf = {"action": "release", "batches": [1, 2], "note": "not received", "understood": True}
+    run = settle(dag_world, **conf, send=True)
+    assert (run.state, states(run)["settle"]) == ("failed", "failed")
+    assert "Put the file of campaign loans back into" in "".join(capfd.readouterr())
+    assert sorted(xcom(settle(dag_world))["batches"]) == [1, 2], "still listed"
+    assert dag_world.phonon.accepted() == []
+
+    run = settle(dag_world, **conf)
     assert run.state == "success"
     assert "Campaign loans has no valid file in" in "".join(capfd.readouterr())
     assert [name for name, _ in xcom(run, "send_and_push")["elsewhere"]] == ["loans"]
-    assert dag_world.statuses("others") == {"accepted": 60}
+    assert dag_world.statuses("others") == {"pending": 60}
     assert dag_world.statuses("loans") == {"held": 60}, "its rows are pushed by its own Dag"
 
 

@@ -55,7 +55,17 @@ class LedgerOperator(BaseOperator):  # type: ignore[misc] # Airflow's classes ar
 
 
 class SettleOperator(LedgerOperator):
-    """List, show, release, close or prove held batches, as the run's parameters say. All of it, or nothing."""
+    """List, show, release, close or prove held batches, as the run's parameters say. All of it, or nothing.
+
+    :param campaigns: the folder of campaign files, whose campaigns the next task can send for.
+    :param include: the folder of their SQL files.
+    """
+
+    def __init__(self, *, campaigns: Path, include: Path, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # As text, since Airflow keeps an operator's attributes.
+        self.campaigns = os.fspath(campaigns)
+        self.include = os.fspath(include)
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Settle; the XCom holds ids and counts, and the intervals whose results changed."""
@@ -107,10 +117,23 @@ class SettleOperator(LedgerOperator):
 
         if params.get("understood") is not True:
             raise ConfigurationError(f"Tick 'understood' to release. {WARNING} Nothing was changed.")
+        if params.get("send"):
+            self._check_files(desk.check(batch_ids_of(params), params.get("campaign")))
         settled = desk.release(batch_ids_of(params), params.get("note"), person, params.get("campaign"))
         self.say(told_settled("released", settled))
         new = [settled.new_batches[case.batch_id] for case in settled.cases]
         return {**_counts(settled.cases), "new_batches": new, "affected": _affected(settled.cases)}
+
+    def _check_files(self, found: Sequence[Case]) -> None:
+        """Raise if a released batch could not be sent: nobody would look for it any more, and it would expire."""
+        known = _known_campaigns(self.campaigns, self.include)
+        missing = sorted({case.campaign for case in found} - known.keys())
+        if missing:
+            raise ConfigurationError(
+                f"Put the file of campaign {', '.join(missing)} back into {self.campaigns} first.\n"
+                "Without a valid file nothing of it can be sent here. Nothing was released. A campaign that a Dag "
+                "of your own places has no file: leave 'Send at once' off, and clear the task that sends in that Dag."
+            )
 
     def _close(self, desk: ReviewDesk, params: Mapping[str, Any], person: Person) -> dict[str, Any]:
         from phonon.review.text import told_settled  # noqa: PLC0415 - as above
@@ -189,10 +212,10 @@ class SendAndPushOperator(LedgerOperator):
         return {"by_status": counts, "elsewhere": elsewhere}
 
     def _known(self) -> dict[str, Campaign]:
-        found = find_campaigns(Path(self.campaigns), include=Path(self.include))
         # The batches are in the ledger of this Dag, whatever connection the campaign reaches it by.
         changed = {"ledger_conn_id": self.ledger_conn_id}
-        return {each.name: each.model_copy(update=changed) for each in found if isinstance(each, Campaign)}
+        known = _known_campaigns(self.campaigns, self.include)
+        return {name: campaign.model_copy(update=changed) for name, campaign in known.items()}
 
     def _work(self, campaign: Campaign, run_id: str, interval_key: str, *, sends: bool) -> dict[str, int]:
         """Send and push one interval; what sending failed of is raised after the push."""
@@ -289,3 +312,9 @@ def _counts(found: Sequence[Case]) -> dict[str, Any]:
 def _affected(found: Sequence[Case]) -> list[list[str]]:
     """The campaigns and intervals of batches, each once."""
     return [list(each) for each in sorted({(case.campaign, case.interval_key) for case in found})]
+
+
+def _known_campaigns(campaigns: str, include: str) -> dict[str, Campaign]:
+    """The campaigns that have a valid file, by name."""
+    found = find_campaigns(Path(campaigns), include=Path(include))
+    return {each.name: each for each in found if isinstance(each, Campaign)}
