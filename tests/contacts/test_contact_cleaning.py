@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contacts.one_number import mobile_of
 from phonon.contacts.cleaning import (
     CONTACT_ID_MISSING,
     CONTACT_ID_REPEATED,
@@ -24,7 +25,7 @@ from phonon.contacts.cleaning import (
     MissingColumnsError,
     clean,
 )
-from phonon.contacts.numbers import NumberFault, mobile_of
+from phonon.contacts.numbers import NumberFault
 from phonon.contacts.text import TextFault, text_of
 
 TEN = "9999912345"

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonon.contacts.numbers import MAX_NUMBERS, NumberFault, mobile_of, mobiles_of, number_lists, numbers_of
+from contacts.one_number import mobile_of
+from phonon.contacts.numbers import MAX_NUMBERS, NumberFault, mobiles_of, number_lists, numbers_of
 from phonon.numbering_plan import is_landline, is_mobile
 
 TEN = "9999912345"

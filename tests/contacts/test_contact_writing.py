@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phonon.contacts.numbers import NumberFault, mobile_of
+from contacts.one_number import mobile_of
+from phonon.contacts.numbers import NumberFault
 from phonon.contacts.writing import PLAIN_INTEGERS, PLAIN_WRITING
 
 _WRITINGS = (

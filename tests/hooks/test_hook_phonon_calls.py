@@ -178,6 +178,11 @@ def test_every_number_goes_out_as_91_and_ten_digits() -> None:
     assert sent["contact-numbers"] == ["919999912345", "919999912346", "919999912347", "919999912348"]
 
 
+def test_no_number_of_an_entry_that_holds_several_is_lost() -> None:
+    (sent,) = thaw(frozen_calls([OutboundCall("call-1", ["9999900001 / 9999900002", "9999900003"])], NOW))
+    assert sent["contact-numbers"] == ["919999900001", "919999900002", "919999900003"]
+
+
 # What is wrong about the call; parts of what is told.
 WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"contact_numbers": "919999912345"}, ["contact_numbers: expected a list", "found a str"]),

@@ -81,16 +81,6 @@ class NumberLists:
     faults: Objects
 
 
-def mobile_of(value: object, kind: NumbersKind = "mobile") -> str | NumberFault:
-    """Return one value as ``91`` and ten digits, or why it is no number that can be called; never raises.
-
-    Values of any numeric type count when they are whole; text and UTF-8 bytes may be in any usual writing. A value
-    that holds several numbers is its first.
-    """
-    read = numbers_of(value, kind)
-    return read if isinstance(read, NumberFault) else read[0]
-
-
 def numbers_of(value: object, kind: NumbersKind = "mobile") -> list[str] | NumberFault:
     """Return the numbers of one cell in their order, without repeats, or why there is none; never raises.
 

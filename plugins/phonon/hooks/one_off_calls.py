@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from phonon.api.request import IST, encode_call, encode_start_time, freeze
 from phonon.campaign.shapes import FlowId, FlowVariable, Shape
-from phonon.contacts.numbers import MAX_NUMBERS, NumberFault, mobile_of
+from phonon.contacts.numbers import MAX_NUMBERS, NumberFault, numbers_of
 from phonon.contacts.text import TextFault, text_of
 from phonon.errors import ConfigurationError
 
@@ -87,13 +87,13 @@ def _numbers(values: object, where: str) -> list[str]:
         raise _refusal(f"{where}: expected a list of phone numbers, also for one; found a {type(values).__name__}")
     numbers = dict[str, None]()
     for place, value in enumerate(values, start=1):
-        number = mobile_of(value)
-        if isinstance(number, NumberFault):
+        found = numbers_of(value)
+        if isinstance(found, NumberFault):
             raise _refusal(
-                f"{where}: entry {place} is not an Indian mobile number ({number.value}). Give ten digits, with or "
+                f"{where}: entry {place} is not an Indian mobile number ({found.value}). Give ten digits, with or "
                 "without +91, or leave it out"
             )
-        numbers[number] = None
+        numbers |= dict.fromkeys(found)
     if not 1 <= len(numbers) <= MAX_NUMBERS:
         raise _refusal(f"{where}: expected 1 to {MAX_NUMBERS} different phone numbers; found {len(numbers)}")
     return list(numbers)

@@ -132,7 +132,7 @@ class SettleOperator(LedgerOperator):
             raise ConfigurationError(
                 f"Put the file of campaign {', '.join(missing)} back into {self.campaigns} first.\n"
                 "Without a valid file nothing of it can be sent here. Nothing was released. A campaign that a Dag "
-                "of your own places has no file: leave 'Send at once' off, and clear the task that sends in that Dag."
+                "of your own places has no file: leave 'Send at once' off, and clear the task that sends there."
             )
 
     def _close(self, desk: ReviewDesk, params: Mapping[str, Any], person: Person) -> dict[str, Any]:
