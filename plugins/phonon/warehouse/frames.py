@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from phonon.errors import ConfigurationError, WarehouseError
-from phonon.warehouse.failures import reported
+from phonon.errors import ConfigurationError
+from phonon.warehouse.failures import QueryError, reported
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,15 +42,15 @@ def fetched(cursor: Any, *, chunk_rows: int, conn_id: str) -> Iterator[pd.DataFr
 
 
 def column_names(description: Sequence[Any] | None, *, conn_id: str) -> list[str]:
-    """Names of a cursor's columns. Raises WarehouseError when there are none, or two of one name."""
+    """Names of a cursor's columns. Raises QueryError when there are none, or two of one name."""
     if not description:
-        raise WarehouseError(
+        raise QueryError(
             f"A query of the warehouse {conn_id!r} gives no columns. Contacts and numbers are read with a SELECT."
         )
     names = [str(column[0]) for column in description]
     repeated = [name for name, times in Counter(names).items() if times > 1]
     if repeated:
-        raise WarehouseError(
+        raise QueryError(
             f"A query of the warehouse {conn_id!r} gives more than one column called {', '.join(repeated)}. "
             "Give each its own name with AS."
         )

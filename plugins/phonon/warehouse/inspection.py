@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from phonon.errors import WarehouseError
 from phonon.warehouse.dialect import Dialect
 from phonon.warehouse.failures import WrongTableError
 from phonon.warehouse.tables import Column, Table
@@ -88,9 +87,9 @@ def wrong(table: Table, conn_id: str, what: str, cure: str) -> WrongTableError:
     )
 
 
-def no_schema(table: Table, conn_id: str) -> WarehouseError:
+def no_schema(table: Table, conn_id: str) -> WrongTableError:
     """The error for a schema that is not there."""
-    return WarehouseError(
+    return WrongTableError(
         f"Table {table.name} cannot be created in the warehouse {conn_id!r}: there is no schema "
         f"{table.name.schema}. Create it (CREATE SCHEMA {table.name.schema}), or correct results_table."
     )
