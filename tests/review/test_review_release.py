@@ -126,7 +126,7 @@ def test_wrong_input_changes_nothing_at_all(
         assert connection.execute(select(decisions)).all() == []
 
 
-@pytest.mark.parametrize("note", ["report of 2026-11-24 10:00:00", "ticket 12345678", "CASE-2026112410"])
+@pytest.mark.parametrize("note", ["report of 2026-11-24 10:00:00", "ticket 12345678", "CASE-20261124-1"])
 def test_a_note_may_hold_dates_and_tickets(ledger: Ledger, note: str) -> None:
     hold(ledger, 1)
     ReviewDesk(ledger).close([1], note, ASHA)
