@@ -46,7 +46,16 @@ correlation_key: ClientIdentifier  # flow variable that carries the client-ident
 results_table: phonon_call_results
 """  # noqa: E501 - as it is published
 REQUIRED = {"name", "contacts", "contact_id", "numbers", "flow_id"}
-LATER = {"follow_up", "on_held", "notify", "shards", "phonon_conn_id", "warehouse_conn_id", "ledger_conn_id"}
+LATER = {
+    "follow_up",
+    "numbers_kind",
+    "on_held",
+    "notify",
+    "shards",
+    "phonon_conn_id",
+    "warehouse_conn_id",
+    "ledger_conn_id",
+}
 """Keys that the example does not show."""
 
 # Key: what it comes to in the campaign, or in its Dag.

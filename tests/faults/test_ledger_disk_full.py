@@ -116,7 +116,7 @@ def _assert_succeeds(ended: tuple[int, str]) -> None:
 def _assert_fails(ended: tuple[int, str], said: str) -> None:
     exit_code, output = ended
     assert exit_code == 1, output
-    assert "LedgerError: The ledger at sqlite:" in output
+    assert re.search(r"LedgerError: [^\n]*\nThe ledger at sqlite:", output), "the remedy first"
     assert f"failed: {said}." in output
     assert not leaks(output)
 

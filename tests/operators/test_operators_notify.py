@@ -64,7 +64,8 @@ def test_a_run_that_stops_tells_why_and_that_it_ended(desk: Desk, web: WebServer
 
 def test_a_run_with_held_calls_tells_of_them(desk: Desk, web: WebServer) -> None:
     desk.phonon.inject(Fault(Kind.RESET, when=When.AFTER))
-    outbound(desk)
+    with pytest.raises(AirflowFailException, match="12 calls held"):
+        outbound(desk)
     assert [post["event"] for post in web.posts] == ["held", "finished"]
 
 
@@ -74,7 +75,7 @@ def test_a_run_at_its_limit_says_that_the_rest_waits_for_another_run(desk: Desk,
         outbound(desk)
     desk.dag_run = {"run_id": "limited"}
     summary = outbound(desk, limit=5)
-    assert (summary["by_status"], summary["at_limit"]) == ({"accepted": 5, "pending": 7}, True)
+    assert (summary["interval"]["by_status"], summary["at_limit"]) == ({"accepted": 5, "pending": 7}, True)
     assert "7 calls pending, since the run had placed as many as its limit allows" in web.posts[-1]["text"]
 
 
