@@ -36,9 +36,9 @@ def main() -> int:
         print(f"Stand-in       {phonon_url}")
         print(f"Warehouse      {world.warehouse.relative_to(PROJECT)} (DuckDB)")
         print("Command line   ./phonon campaigns list   (in another terminal; it uses this warehouse and ledger)")
-        print("Try first      trigger renewal_reminder with Dry run, then without; payment_nudge asks for approval")
+        print("Try first      trigger renewal_reminder with Dry run, then without; the Dag phonon_held_batches")
         print(
-            "               when it is large; phonon_held_batches is where people decide. Ctrl-C ends it all.",
+            "               is where people decide about held calls. Ctrl-C ends it all.",
             flush=True,
         )
         with airflow_server(world, environment) as airflow:
