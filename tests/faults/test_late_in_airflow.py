@@ -34,7 +34,7 @@ def test_the_slot_that_was_missed_hours_ago_calls_nobody(airflow: AirflowOffice)
         assert campaign.phonon.summary()["requests"] == 0
         asked, late = sorted(campaign.outcomes())
         assert asked == "dry run"
-        assert re.fullmatch(r"late: due 20 h 1[4-9] min before", late)
+        assert re.fullmatch(r"late: due 20 h \d\d min before", late)
         log = campaign.processes.task_logs(campaign.name)
         assert f"Nothing is sent: {late}" in log
         assert "To call these contacts now, trigger the Dag by hand" in log
