@@ -36,7 +36,7 @@ def test_a_query_that_fails_after_many_rows_plans_nobody_and_the_corrected_one_c
 ) -> None:
     with caplog.at_level(logging.INFO), pytest.raises(WarehouseError, match="division by zero"):
         trial.extract()
-    assert "failed after 10000 rows: 10000 calls that were planned are taken back" in caplog.text
+    assert "failed after 10,000 rows: of the planned calls 10000 are taken back" in caplog.text
     trial.push()
     assert trial.results() == []
     assert trial.database is not None

@@ -249,7 +249,7 @@ def test_what_a_stopped_run_left_is_looked_at_again_before_it_is_sent(
     trial.phonon.clear_faults()
     with caplog.at_level(logging.WARNING):
         trial.run()
-    assert "Do not call: 1 planned calls were taken back" in caplog.text
+    assert "Do not call: 1 planned call taken back" in caplog.text
     trial.assert_books_agree()
     assert trial.statuses() == {"accepted": 11, "suppressed": 1}
     assert "0003" not in last4_called(trial)
@@ -278,7 +278,7 @@ def test_what_an_earlier_run_left_is_held_against_the_suppress_query_of_the_run_
     stop_with_everything_pending(trial, "9999900003", "09999951003", "+91 99999 00005")
     with caplog.at_level(logging.WARNING):
         trial.run("run-2")
-    assert "Do not call: 1 planned calls were taken back, 1 have other numbers left" in caplog.text
+    assert "Do not call: 1 planned call taken back, 1 have other numbers left" in caplog.text
     trial.assert_books_agree()
     assert {name: reason for name, reason in reasons(trial).items() if reason != "accepted"} == {
         "C3": "do not call"

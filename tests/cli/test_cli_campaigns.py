@@ -251,7 +251,7 @@ def test_a_preview_tells_what_is_not_called_and_goes_on_to_who_is(world: World) 
     shown = phonon("preview", "trial", "--limit", "1", "--date", DATE)
     assert '"********0003"' in shown.output
     remarks = shown.output[shown.output.rindex("}") + 2 :].splitlines()
-    assert remarks[0] == "1 calls from the first 60 rows. Nothing was planned or sent."
+    assert remarks[0] == "1 call from the first 60 rows. Nothing was planned or sent."
     assert "  row 1 (C0): number: too short" in remarks
     assert "  row 2 (**********): number: missing" in remarks
     assert "  row 3 (no contact id): contact_id: missing" in remarks

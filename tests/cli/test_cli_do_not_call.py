@@ -63,14 +63,14 @@ def file_of(folder: Path, text: str) -> str:
 def test_numbers_in_any_writing_are_added_looked_up_counted_and_removed() -> None:
     assert said("count") == "0"
     assert said("add", "+91 99999 00001", "09999900002", *NOTE, "--by", "asha") == "2 numbers added."
-    assert said("add", "9999900001", "9999900003", *NOTE) == "1 numbers added, 1 were on the list already."
+    assert said("add", "9999900001", "9999900003", *NOTE) == "1 number added, 1 already on the list."
     assert said("count") == "3"
     on, off = said("check", "919999900001", "(99999) 000-09").splitlines()
     when = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
     assert re.fullmatch(rf"\*{{6}}0001: on the list since {when}, by asha: asked by letter", on)
     assert off == "******0009: not on the list"
     removed = said("remove", "99999-00001", "99999.00004", "--note", "changed their mind")
-    assert removed == "1 numbers removed, 1 were not on the list."
+    assert removed == "1 number removed, 1 not on the list."
     assert said("count") == "2"
 
 
@@ -97,9 +97,9 @@ def test_a_column_of_a_file_is_named(tmp_path: Path, delimiter: str) -> None:
 
 def test_a_hundred_thousand_numbers_of_a_file_are_added(tmp_path: Path) -> None:
     path = file_of(tmp_path, "\n".join(f"99999{i:05}" for i in range(100_000)))
-    assert said("add", "--csv", path, *NOTE) == "100000 numbers added."
+    assert said("add", "--csv", path, *NOTE) == "100,000 numbers added."
     assert said("count") == "100000"
-    assert said("remove", "--csv", path, *NOTE) == "100000 numbers removed."
+    assert said("remove", "--csv", path, *NOTE) == "100,000 numbers removed."
 
 
 def test_what_is_no_number_is_told_by_its_line_and_nothing_is_changed(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_what_is_no_number_is_told_by_its_line_and_nothing_is_changed(tmp_path: 
 def test_what_is_no_number_is_skipped_when_told_so(tmp_path: Path) -> None:
     path = file_of(tmp_path, "mobile\n9999900001\n99999\nnobody\n9999900002\n")
     added = said("add", "--csv", path, *NOTE, "--skip-wrong")
-    assert added == "2 numbers added.\n2 values that are no mobile numbers were skipped."
+    assert added == "2 numbers added.\nSkipped, since they are no mobile numbers: 2 values."
 
 
 def test_of_many_wrong_lines_the_first_are_told(tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_wrong_usage_is_status_2(arguments: list[str]) -> None:
 def test_calls_that_are_planned_are_taken_back_and_it_is_told(ledger: Ledger) -> None:
     plan_batches(ledger, [2, 1])  # all to one number
     added = said("add", "9999900000", "9999900001", *NOTE, "--by", "asha")
-    assert added == "2 numbers added.\n3 planned calls were taken back; 0 keep other numbers of the contact."
+    assert added == "2 numbers added.\nTaken back: 3 planned calls; with other numbers of the contact left: 0."
     rows = [row for chunk in result_rows(ledger, 1, chunk_rows=100) for row in chunk]
     shown = {(row["contact_id"], row["status"], row["reason"]) for row in rows}
     assert shown == {(name, "suppressed", "do not call") for name in ("b0c0", "b0c1", "b1c0")}

@@ -90,7 +90,7 @@ def test_several_batches_are_released_without_a_question_when_told_so(ledger: Le
 def test_a_closed_batch_tells_who_closed_it(ledger: Ledger) -> None:
     hold(ledger, 1)
     closed = phonon("held", "close", "1", "--note", "nobody knows")
-    assert closed.output == "Batch 1 of trial closed: 1 calls\n"
+    assert closed.output == "Batch 1 of trial closed: 1 call\n"
     [row] = rows_of(ledger).values()
     assert row["reason"].startswith("closed by ")
     assert row["run_id"].startswith("cli:")

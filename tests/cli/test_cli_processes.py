@@ -48,7 +48,7 @@ def held_ledger(tmp_path: Path) -> Path:
 def test_the_connection_of_the_environment_leads_to_the_ledger(held_ledger: Path, tmp_path: Path) -> None:
     connection = json.dumps({"conn_type": "sqlite", "host": str(held_ledger / "phonon_ledger.db")})
     done = phonon("held", "list", AIRFLOW_CONN_PHONON_LEDGER=connection, AIRFLOW_HOME=str(tmp_path / "home"))
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "1 batches with 3 calls")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "1 batch with 3 calls")
 
 
 def test_a_connection_of_airflows_metadata_database_leads_to_the_ledger(
@@ -65,13 +65,13 @@ def test_a_connection_of_airflows_metadata_database_leads_to_the_ledger(
     where = ["--conn-json", json.dumps({"conn_type": "sqlite", "host": str(held_ledger / "phonon_ledger.db")})]
     subprocess.run([*add, *where], env=airflow, check=True, timeout=120)
     done = phonon("--ledger-conn-id", "desk_ledger", "held", "list", **airflow)
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "1 batches with 3 calls")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "1 batch with 3 calls")
 
 
 def test_without_a_connection_the_embedded_ledger_is_found(airflow_db: Path, held_ledger: Path) -> None:
     database = f"sqlite:///{airflow_db}"
     done = phonon("held", "list", AIRFLOW_HOME=str(held_ledger), AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=database)
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "1 batches with 3 calls")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "1 batch with 3 calls")
 
 
 def test_where_airflow_cannot_be_asked_no_new_ledger_is_made(tmp_path: Path) -> None:

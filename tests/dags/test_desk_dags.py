@@ -84,7 +84,7 @@ def test_what_is_held_is_listed_and_shown_without_a_number(
     with create_session() as session:
         xcoms = session.scalars(select(XComModel.value).where(XComModel.dag_id == HELD)).all()
     text = "".join([caplog.text, *capfd.readouterr(), *map(str, xcoms)])
-    assert "1 batches with 60 calls" in text
+    assert "1 batch with 60 calls" in text
     assert f"Batch {batch}: held" in text
     assert not re.findall(rf"{SECURITY_ID}|(?<!\d)(?:91)?99999\d{{5}}(?!\d)", text)
 

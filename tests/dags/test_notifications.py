@@ -113,18 +113,12 @@ def told(dag_world: DagWorld, monkeypatch: pytest.MonkeyPatch) -> Any:
         (
             _STOP,
             {"endpoint": "realtime"},
-            [
-                "[told] stopped: pending 60",
-                "[told] stopped: the Phonon account needs a top-up, 60 calls pending",
-            ],
+            ["[told] stopped: the Phonon account needs a top-up, 60 calls pending"],
         ),
         (
             _REFUSE,
             {"endpoint": "realtime"},
-            [
-                "[told] stopped: pending 60",
-                "[told] stopped: the configuration has to be mended, 60 calls pending",
-            ],
+            ["[told] stopped: the configuration has to be mended, 60 calls pending"],
         ),
     ],
     ids=["finished", "held", "top_up", "fix_configuration"],
@@ -148,6 +142,7 @@ def test_a_stopped_runs_mail_says_what_to_do_and_where_the_results_are(
     assert "clear trigger_calls: that sends those and only those" in text
     assert "table phonon_call_results, connection warehouse" in text
     assert "Calls by status: pending 60<br>" in text
+    assert re.search(r"Run: (http\S+/dags/told/runs/\S+?)<br>\s*Task: \1/tasks/push_results", text)
 
 
 def test_a_run_that_waits_for_a_person_tells_why_and_where_to_answer(

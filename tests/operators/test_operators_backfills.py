@@ -117,14 +117,14 @@ def test_calls_of_a_past_interval_start_now_or_in_the_next_window_never_in_the_p
 @pytest.mark.parametrize(
     ("fields", "keys", "told"),
     [
-        ({}, {}, "calls. Of 12 contacts: 12 calls planned in 1 batches, 0 planned by an earlier run, 0 suppressed"),
-        ({}, {"limit": 5}, "calls. Of 12 contacts: 5 calls planned in 1 batches, 0 planned by an earlier run, 7"),
+        ({}, {}, "calls. Of 12 contacts: 12 calls planned in 1 batch, 0 planned by an earlier run, 0 suppressed"),
+        ({}, {"limit": 5}, "calls. Of 12 contacts: 5 calls planned in 1 batch, 0 planned by an earlier run, 7"),
         (
             {},
             {"dry_run": True, "limit": 5},
             "sends nothing (dry run). Of 12 contacts: 5 would be called, 0 planned",
         ),
-        ({}, {"test_numbers": ["9199999 00001"]}, "calls 1 test numbers. Of 12 contacts: 1 calls planned in 1"),
+        ({}, {"test_numbers": ["9199999 00001"]}, "calls 1 test number. Of 12 contacts: 1 call planned in 1"),
         (backfill(OLD), {}, "sends nothing (backfill: older than 2 days). Of 12 contacts: 12 would be called, 0"),
     ],
     ids=["call", "limit", "dry run", "test numbers", "old backfill"],

@@ -46,20 +46,39 @@ def web(desk: Desk) -> Iterator[WebServer]:
         yield server
 
 
-def outbound(desk: Desk, *, tries_left: int = 0, **keys: Any) -> Any:
+def outbound(desk: Desk, *, tries_left: int = 0, log_url: str = "", **keys: Any) -> Any:
     """Run a campaign that tells everything by HTTP, at its last try or before."""
     options = {"task_id": "calls", **KEYS, "notify": [{"notifier": HTTP, "arguments": POST}], **keys}
     context = desk.context()
-    context["ti"] = SimpleNamespace(try_number=1, max_tries=tries_left, xcom_push=desk.xcoms.__setitem__)
+    context["ti"] = SimpleNamespace(
+        try_number=1, max_tries=tries_left, log_url=log_url, xcom_push=desk.xcoms.__setitem__
+    )
     return PhononOutboundOperator(**options).execute(context)
 
 
-def test_a_run_that_stops_tells_why_and_that_it_ended(desk: Desk, web: WebServer) -> None:
+def test_a_run_that_stops_is_told_once(desk: Desk, web: WebServer) -> None:
     desk.phonon.inject(Fault(Kind.CODE, code=212, times=None))
     with pytest.raises(AirflowFailException):
         outbound(desk, endpoint="realtime")
-    assert [post["event"] for post in web.posts] == ["top_up", "finished"]
+    assert [post["event"] for post in web.posts] == ["top_up"]
     assert leaked(web.posts) == []
+
+
+def test_who_asks_only_for_the_end_of_runs_is_told_of_one_that_stopped(desk: Desk, web: WebServer) -> None:
+    desk.phonon.inject(Fault(Kind.CODE, code=212, times=None))
+    with pytest.raises(AirflowFailException):
+        outbound(desk, notify=[{"notifier": HTTP, "arguments": POST, "on": ["finished"]}])
+    (post,) = web.posts
+    assert post["event"] == "finished"
+    assert "What to do: " in post["text"]
+
+
+def test_a_notice_has_links_to_its_run_and_its_task(desk: Desk, web: WebServer) -> None:
+    page = "https://airflow.example.com/dags/d/runs/manual__2026-11-27T04%3A30%3A00%2B00%3A00"
+    desk.dag_run = {"run_id": "manual__2026-11-27T04:30:00+00:00"}
+    outbound(desk, log_url=f"{page}/tasks/calls?try_number=1")
+    (post,) = web.posts
+    assert post["text"].endswith(f"Run: {page}\nTask: {page}/tasks/calls?try_number=1")
 
 
 def test_a_run_with_held_calls_tells_of_them(desk: Desk, web: WebServer) -> None:

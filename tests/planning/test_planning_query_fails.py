@@ -99,7 +99,7 @@ def test_a_query_that_fails_leaves_no_claim_however_its_failure_is_named(
     with caplog.at_level(logging.INFO):
         fail(ledger, people(0, 1, 2), [*people(3), ("bad", "12", None), *people(1)], error=error)
     assert books(ledger) == before
-    assert "failed after 6 rows: 4 calls that were planned are taken back" in caplog.text
+    assert "failed after 6 rows: of the planned calls 4 are taken back" in caplog.text
     with ledger.transaction(read_only=True) as connection:
         assert not +Counter(totals(connection, only_interval(ledger)).by_status)
         figures = run_figures(connection, only_interval(ledger), "run-1")
@@ -139,7 +139,7 @@ def test_what_a_sender_has_taken_stays_and_is_sent_once(ledger: Ledger, caplog: 
         plan(ledger, chunks())
     interval = only_interval(ledger)
     assert reasons(ledger, interval) == Counter({("C0", "held"): 1, ("C1", "held"): 1})
-    assert "2 calls that were planned are taken back, 2 stay" in caplog.text
+    assert "of the planned calls 2 are taken back, and 2 stay" in caplog.text
     assert settle(ledger, accepted(taken[0])) == []
     again = plan(ledger, read(people(0, 1, 2)), run_id="run-2")
     assert (again.planned, again.already_planned) == (1, 2)

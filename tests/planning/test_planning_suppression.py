@@ -102,8 +102,8 @@ def test_what_is_no_number_is_counted_and_never_shown(caplog: pytest.LogCaptureF
     assert len(numbers) == 1
     told = [record.getMessage() for record in caplog.records]
     assert told == [
-        "suppress: 6 rows, 1 numbers that are not called",
-        "suppress: 4 rows hold no phone number: 1 missing, 1 too short, 1 not digits, 1 other country",
+        "suppress: 6 rows, 1 number not called",
+        "suppress: no phone number in 4 rows: 1 missing, 1 too short, 1 not digits, 1 other country",
     ]
     assert not leaks(caplog.text)
     assert "99999 0000" not in caplog.text

@@ -32,8 +32,8 @@ def test_calls_that_are_listed_are_accepted_and_the_others_stay_held(ledger: Led
     }
     assert (outcome.proven.calls, outcome.proven.still_held, outcome.proven.calls_still_held) == (4, {1: 3}, 1)
     assert told_evidence(outcome).splitlines() == [
-        "4 calls accepted: 1 batches in full, 1 in part.",
-        "1 calls of these stay held: the report does not list them.",
+        "4 calls accepted: 1 batch in full, 1 in part.",
+        "1 call of these stays held, which the report does not list.",
         "Batch 1: what stays held is batch 3 now.",
     ]
 
@@ -67,8 +67,9 @@ def test_too_few_or_too_many_uuids_of_a_request_prove_nothing_and_say_so(ledger:
     outcome = apply(ledger, f"phonon-uuid,request-id\n{rows}")
     assert states(ledger) == {1: "held"}
     assert outcome.unproven == [Unproven("request-1", [1], listed, 3)]
-    assert f"Batch 1: the report lists {listed} phonon-uuids under its request-id and 3 calls" in told_evidence(
-        outcome
+    assert (
+        f"Batch 1: the report lists {listed} {'phonon-uuid' if listed == 1 else 'phonon-uuids'} under its request-id, for 3 calls"
+        in told_evidence(outcome)
     )
 
 

@@ -132,9 +132,9 @@ def test_what_is_looked_at_is_what_is_done(desk: RestoreDesk, ledger_url: URL, l
     assert [case.calls for case in done.waiting] == [1]
     text = told_restored(done)
     assert "2 batches with 3 calls held." in text
-    assert "1 calls remembered that the ledger did not have." in text
+    assert "1 call remembered that the ledger did not have." in text
     assert any(line.split() == ["trial", "day", "1", "1", "1"] for line in text.splitlines())
-    assert "2 rows have no client-identifier" in told_outlook(outlook)
+    assert "Without a client-identifier: 2 rows" in told_outlook(outlook)
     life.ledger.close()
     with ledger.transaction(read_only=True) as connection:
         assert [row.client_identifier for row in connection.execute(select(known_calls))] == [_NAMES[3]]
@@ -175,7 +175,7 @@ def test_several_reports_are_one_and_what_they_contradict_each_other_in_is_told(
     assert (whole.named_twice, whole.nameless, len(whole.named)) == ({_NAMES[1]}, 0, 4)
     assert whole.listed == {"r1": {"u1"}, "r9": {"u9"}}
     told = told_restored(desk.settle(whole, "disk broken", ASHA))
-    assert "1 calls are listed with more than one phonon-uuid" in told
+    assert "Listed with more than one phonon-uuid: 1 call." in told
     assert "Nothing is held." in told
 
 

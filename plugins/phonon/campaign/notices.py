@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from html import escape
 from typing import Any
 
 from phonon.campaign.model import Campaign
 from phonon.campaign.notification import Event
+from phonon.wording import counted, in_zone, span
 
 _SHOWN_BATCHES = 10
 _SETTLE = "settle them with the Dag phonon_held_batches, or on the command line, from 'phonon held list' on"
@@ -23,7 +25,7 @@ class Notice:
     """What there is to say; ``phonon`` in the templates of a notifier's arguments.
 
     ``counts`` are calls by status, as the results table shows them, ``codes`` calls by response code. ``text`` has
-    several lines.
+    several lines. ``run_url`` and ``task_url`` are the pages of Airflow's UI, empty where nobody knows its address.
     """
 
     event: Event
@@ -34,11 +36,18 @@ class Notice:
     text: str
     counts: Mapping[str, int]
     codes: Mapping[str, int]
+    run_url: str = ""
+    task_url: str = ""
 
     @property
     def html(self) -> str:
         """The text for a mail or a page in HTML."""
         return escape(self.text).replace("\n", "<br>\n")
+
+    def linked(self, *, run_url: str, task_url: str) -> Notice:
+        """Return the notice with links to the run and the task that it is about, in its text too."""
+        text = f"{self.text}\nRun: {run_url}\nTask: {task_url}"
+        return replace(self, text=text, run_url=run_url, task_url=task_url)
 
 
 @dataclass(frozen=True)
@@ -89,12 +98,12 @@ def invalid_notice(campaign: str, interval_key: str, run_id: str, *, text: str) 
 def held_notice(told: Told, summary: Mapping[str, Any]) -> Notice:
     """Batches are held. ``summary``: what ``trigger_calls`` gave."""
     held = summary["held"]
-    calls = _counted(summary["held_calls"], "call")
+    calls = counted(summary["held_calls"], "call")
+    were = "was" if summary["held_calls"] == 1 else "were"
     lines = [
-        f"{calls} were sent, and nobody knows whether Phonon accepted them. Nothing more of them is sent.",
+        f"{calls} {were} sent, and nobody knows whether Phonon accepted them. Nothing more of them is sent.",
         *(
-            f"Batch {batch['batch_id']}: {_counted(batch['calls'], 'call')}, sent at {batch['sent_at']}, "
-            f"request-id {batch['request_id'] or 'none'}: {batch['reason']}"
+            f"Batch {batch['batch_id']}: {counted(batch['calls'], 'call')}{_sent(told, batch)}: {batch['reason']}"
             for batch in held[:_SHOWN_BATCHES]
         ),
         *(["... and more"] if len(held) > _SHOWN_BATCHES else []),
@@ -106,11 +115,16 @@ def held_notice(told: Told, summary: Mapping[str, Any]) -> Notice:
 def stopped_notice(told: Told, summary: Mapping[str, Any]) -> Notice:
     """Phonon refused for a reason that a person has to mend. ``summary``: what ``trigger_calls`` gave."""
     event = Event(summary["stop"])
-    pending = _counted(summary["by_status"].get("pending", 0), "call")
+    pending = counted(summary["by_status"].get("pending", 0), "call")
     return told.notice(
         event,
         f"stopped: {_STOPS[event]}, {pending} pending",
-        [summary["message"]],
+        [
+            summary["message"],
+            f"Calls by status: {_listed(summary['by_status'])}",
+            f"Calls by response code: {_listed(summary['by_code'])}",
+            _where(told.campaign),
+        ],
         counts=summary["by_status"],
         codes=summary["by_code"],
     )
@@ -118,13 +132,14 @@ def stopped_notice(told: Told, summary: Mapping[str, Any]) -> Notice:
 
 def approval_notice(told: Told, *, calls: int, why: str) -> Notice:
     """A run waits for a person. ``calls``: how many it would place. ``why``: whole sentences."""
-    counted = _counted(calls, "call")
     wait = "waits" if calls == 1 else "wait"
     lines = [
         why,
         "What to do: approve or reject in the Airflow UI, under Browse > Required Actions. Nothing is sent before.",
     ]
-    return told.notice(Event.APPROVAL, f"{counted} {wait} for approval", lines, counts={"pending": calls})
+    return told.notice(
+        Event.APPROVAL, f"{counted(calls, 'call')} {wait} for approval", lines, counts={"pending": calls}
+    )
 
 
 def finished_notice(
@@ -158,8 +173,8 @@ def finished_notice(
         f"Calls by status: {_listed(counts)}",
         f"Calls by response code: {_listed(codes)}",
         f"Not called, by reason: {_listed(reasons)}",
-        f"Seconds from the first send to the last answer: {seconds:.1f}",
-        f"Results: table {campaign.results_table}, connection {campaign.warehouse_conn_id}",
+        f"From the first send to the last answer: {span(seconds)}",
+        _where(campaign),
         *ending,
     ]
     return told.notice(Event.FINISHED, f"{word}: {_listed(counts)}", lines, counts=counts, codes=codes)
@@ -178,7 +193,7 @@ def _left(counts: Mapping[str, int], summary: Mapping[str, Any]) -> list[str]:
     """What to do about the calls of a run that ended well."""
     lines = []
     if counts.get("pending"):
-        pending = _counted(counts["pending"], "call")
+        pending = counted(counts["pending"], "call")
         lines.append(
             f"{pending} pending, since the run had placed as many as its limit allows. Run the interval again, "
             "without a limit or with another; those whose day is over expire."
@@ -187,12 +202,19 @@ def _left(counts: Mapping[str, int], summary: Mapping[str, Any]) -> list[str]:
             "hours, or run the interval again; those whose day is over expire."
         )
     if counts.get("held"):
-        lines.append(f"{_counted(counts['held'], 'call')} held: {_SETTLE}.")
+        lines.append(f"{counted(counts['held'], 'call')} held: {_SETTLE}.")
     return lines
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+def _sent(told: Told, batch: Mapping[str, Any]) -> str:
+    """When a batch was sent, on the campaign's clocks, and by which request, as far as either is known."""
+    zone = told.campaign.calling_window.timezone
+    at = f", sent at {in_zone(datetime.fromisoformat(batch['sent_at']), zone)}" if batch["sent_at"] else ""
+    return f"{at}, request-id {batch['request_id']}" if batch["request_id"] else at
+
+
+def _where(campaign: Campaign) -> str:
+    return f"Results: table {campaign.results_table}, connection {campaign.warehouse_conn_id}"
 
 
 def _listed(counts: Mapping[str, int]) -> str:

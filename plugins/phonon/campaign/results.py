@@ -102,7 +102,7 @@ class Push:
             self._replace_run(run.run_id, row, recorded_at)
         for run_id in counts.keys() - {run.run_id}:
             self._recount(interval_id, run_id, counts[run_id], recorded_at)
-        self._log.info("%d rows of %s are in %s", rows, run.interval_key, campaign.results_table)
+        self._log.info("Written: %s of %s to %s", counted(rows, "row"), run.interval_key, campaign.results_table)
         for reason, count in reasons.items():
             self._log.info("Not called: %s: %s", counted(count, "row"), reason)
         return Pushed(totals_of(counts), figures.seconds, reasons, rejection, task)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from phonon.cli.session import By, Session, person
+from phonon.wording import counted
 
 app = typer.Typer(no_args_is_help=True, help="Batches that were sent and whose outcome nobody knows.")
 
@@ -60,7 +61,8 @@ def release(
         desk = ReviewDesk(ledger)
         found = desk.check(batches)
         if not yes:
-            typer.echo(f"{len(found)} batches with {sum(case.calls for case in found)} calls. {WARNING}")
+            calls = sum(case.calls for case in found)
+            typer.echo(f"{counted(len(found), 'batch', 'batches')} with {counted(calls, 'call')}. {WARNING}")
             typer.confirm("Release them?", abort=True)
         settled = desk.release(batches, note, who)
         typer.echo(told_settled("released", settled))

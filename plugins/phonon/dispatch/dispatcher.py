@@ -42,6 +42,7 @@ from phonon.ledger.pauses import pause_of
 from phonon.ledger.shares import WHOLE, Answers, Share
 from phonon.ledger.states import BatchState
 from phonon.ledger.store import Ledger
+from phonon.wording import counted
 
 
 class Stop(StrEnum):
@@ -238,7 +239,8 @@ class Dispatcher:
             self._carry_out(connection, zip(found, admissions, strict=True), progress, now)
         reached(Point.AFTER_TAKE)
         if recovered:
-            self._log.warning("%d batches were being sent when their sender ended: outcome unknown", recovered)
+            batches = counted(recovered, "batch", "batches")
+            self._log.warning("%s without a known outcome: their sender ended while it sent them", batches)
         for batch in taken:
             # The part of a batch that was cut is new.
             self._flights.submit(batch, bodies.get(batch.id) or self._body(batch), since=since)
@@ -260,7 +262,8 @@ class Dispatcher:
         was_used_up = self._run_limit.is_used_up
         within = self._run_limit.within(connection, interval_id, admissions)
         if self._run_limit.is_used_up and not was_used_up:
-            self._log.info("The run has placed its %d calls (limit) and sends no others", self._run_limit.most)
+            most = counted(self._run_limit.most, "call")
+            self._log.info("The run has placed as many as its limit allows, %s, and sends no others", most)
         return within
 
     def _look(self, batch: Batch, body: bytes, now: float) -> Admission:

@@ -22,6 +22,7 @@ from phonon.ledger.schema import approvals, batches, calls, decisions, intervals
 from phonon.ledger.settlements import Decision
 from phonon.ledger.states import BatchState, CallStatus
 from phonon.ledger.store import Ledger
+from phonon.wording import counted
 
 DO_NOT_CALL = "do not call"
 """The ``reason`` of the results table."""
@@ -54,7 +55,7 @@ class Withdrawal:
 
     def __str__(self) -> str:
         return (
-            f"{self.withdrawn} planned calls were taken back, {self.shortened} have other numbers left, and "
+            f"{counted(self.withdrawn, 'planned call')} taken back, {self.shortened} have other numbers left, and "
             f"{self.out_of_reach} are beyond reach, since they may have been accepted"
         )
 

@@ -13,6 +13,7 @@ from phonon.duration import duration_text
 from phonon.errors import ConfigurationError
 from phonon.operators.context import person_of
 from phonon.operators.notifying import told_of
+from phonon.wording import counted
 
 if TYPE_CHECKING:
     from phonon.campaign.run import Run
@@ -42,7 +43,7 @@ def ask(operator: CampaignOperator, context: Mapping[str, Any], run: Run, questi
     calls = question.unsent.calls
     _put(
         context,
-        subject=f"{operator.campaign.name}: send {calls:,} calls of {run.interval_key}?",
+        subject=f"{operator.campaign.name}: send {counted(calls, 'call')} of {run.interval_key}?",
         body=_body(operator, question),
     )
     approval = operator.campaign.approval
@@ -84,13 +85,13 @@ def carry_out(
     person = person_of(context, event.get("responded_by_user"))
     if event.get("chosen_options") == [APPROVE]:
         with operator.job(run, warehouse=False) as job:
-            job.approve(claimed, person, f"approved up to {claimed} calls")
+            job.approve(claimed, person, f"approved up to {counted(claimed, 'call')}")
         operator.log.info("Approved by %s", person.name)
         return
     reason = f"{REJECTED} by {person.name}" if "error" not in event else f"{REJECTED}: {_no_answer(operator)}"
     with operator.job(run, warehouse=False) as job:
         taken_back = job.reject(person, reason)
-    operator.log.warning("%d planned calls were taken back", taken_back)
+    operator.log.warning("Taken back: %s", counted(taken_back, "planned call"))
     raise RejectedError(reason)
 
 

@@ -11,6 +11,7 @@ from phonon.campaign.late import LateMode
 from phonon.campaign.model import Campaign
 from phonon.errors import ConfigurationError
 from phonon.operators.context import interval_end
+from phonon.wording import counted
 
 if TYPE_CHECKING:
     from phonon.campaign.run import Run
@@ -20,7 +21,6 @@ _CALL_LATE = (
     "To call these contacts now, trigger the Dag by hand: that run is not late. To have late runs call by "
     "themselves, set late: {then: call} in the campaign, or a longer late.after."
 )
-
 DECISION = "decision"
 """Key of the XCom, and of the results asset's extra, that says what a run decided and why."""
 
@@ -81,13 +81,13 @@ def as_due(run: Run, campaign: Campaign, dag_run: Any) -> Run:
 
 def told_decision(run: Run, planned: Planned) -> str:
     """Say in one line what a run decided, and what came of its contacts. No number of a person is in it."""
-    calls = f"{planned.planned} calls planned in {planned.batches} batches"
-    what = f"calls {len(run.test_numbers)} test numbers" if run.test_numbers else "calls"
+    calls = f"{counted(planned.planned, 'call')} planned in {counted(planned.batches, 'batch', 'batches')}"
+    what = f"calls {counted(len(run.test_numbers), 'test number')}" if run.test_numbers else "calls"
     if run.dry_run:
         what = f"sends nothing ({run.dry_run_reason})"
-        calls = f"{planned.admitted} would be called"
+        calls = f"{planned.admitted:,} would be called"
     return (
-        f"{run.run_type} run over {run.interval_key}: {what}. Of {planned.rows_read} contacts: {calls}, "
-        f"{planned.already_planned} planned by an earlier run, {planned.suppressed} suppressed, "
-        f"{planned.invalid} invalid."
+        f"{run.run_type} run over {run.interval_key}: {what}. Of {counted(planned.rows_read, 'contact')}: {calls}, "
+        f"{planned.already_planned:,} planned by an earlier run, {planned.suppressed:,} suppressed, "
+        f"{planned.invalid:,} invalid."
     )

@@ -7,11 +7,13 @@ from copy import deepcopy
 from logging import Logger
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from phonon.campaign.model import Campaign
 from phonon.campaign.notices import Told
+from phonon.campaign.notification import Event
 from phonon.errors import PhononError
 from phonon.redaction import masked
 
@@ -38,13 +40,17 @@ class Notifying(Protocol):
         """The notifiers, each with its events."""
 
 
-def announce(campaign: Notifying, context: Mapping[str, Any], notice: Notice, log: Logger) -> None:
+def announce(
+    campaign: Notifying, context: Mapping[str, Any], notice: Notice, log: Logger, *, told_apart: Event | None = None
+) -> None:
     """Tell everybody whom a campaign names for the notice's event. What fails is a warning in the log.
 
     :param context: the task's, for the templates in the notifiers' arguments.
+    :param told_apart: an event with a notice of its own that says the same: whoever gets that one is left out here.
     """
+    notice = _linked(notice, context)
     for position, notification in enumerate(campaign.notify):
-        if notice.event not in notification.on:
+        if notice.event not in notification.on or told_apart in notification.on:
             continue
         failure = _told(notification, context, notice)
         if failure:
@@ -57,6 +63,15 @@ def announce(campaign: Notifying, context: Mapping[str, Any], notice: Notice, lo
             )
         else:
             log.info("notify[%d]: told of %r", position, notice.event.value)
+
+
+def _linked(notice: Notice, context: Mapping[str, Any]) -> Notice:
+    """Add the pages of the run and the task. Both begin with the address that Airflow is configured to have."""
+    task_instance = context["ti"]
+    task_url = getattr(task_instance, "log_url", "")
+    run_path = f"/runs/{quote(context['dag_run'].run_id)}"
+    before, found, _ = task_url.partition(f"{run_path}/tasks/")
+    return notice.linked(run_url=f"{before}{run_path}", task_url=task_url) if found else notice
 
 
 def is_last_try(context: Mapping[str, Any], error: BaseException) -> bool:

@@ -256,7 +256,8 @@ class PhononOutboundOperator(RendersCampaignSql, CampaignOperator):
             self.announce(context, held_notice(told, summary))
         if summary["stop"]:
             self.announce(context, stopped_notice(told, summary))
-        self.announce(context, finished_of(self.campaign, run, pushed, summary, failed=""))
+        finished = finished_of(self.campaign, run, pushed, summary, failed="")
+        self.announce(context, finished, stop=summary["stop"])
 
     def _push_what_there_is(self, context: Mapping[str, Any], run: Run, error: BaseException) -> None:
         """Push although the run failed; what it failed of is the error to show, not this."""

@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from phonon.campaign.model import Campaign
 from phonon.campaign.notices import finished_notice, held_notice, not_pushed_notice, stopped_notice
+from phonon.campaign.notification import Event
 from phonon.campaign.schedule import results_uri
 from phonon.dispatch.process import Ending
 from phonon.errors import PausedError, StoppedSendingError
@@ -169,9 +170,12 @@ class CampaignOperator(BaseOperator):  # type: ignore[misc] # Airflow's classes 
         with self.job(run, warehouse=True) as job:
             return job.push_results(outcome, settles=settles)
 
-    def announce(self, context: Mapping[str, Any], notice: Notice) -> None:
-        """Tell people, as the campaign's ``notify`` says."""
-        announce(self.campaign, context, notice, self.log)
+    def announce(self, context: Mapping[str, Any], notice: Notice, *, stop: str | None = None) -> None:
+        """Tell people, as the campaign's ``notify`` says.
+
+        :param stop: why the run stopped, if that has a notice of its own, which says all that this one does.
+        """
+        announce(self.campaign, context, notice, self.log, told_apart=Event(stop) if stop else None)
 
     @contextmanager
     def telling_of_failure(self, context: Mapping[str, Any], run: Run) -> Iterator[None]:
@@ -275,7 +279,8 @@ class PushResultsOperator(CampaignOperator):
             REASONS: dict(pushed.reasons),
             DECISION: context["ti"].xcom_pull(task_ids=EXTRACT_AND_BATCH, key=DECISION),
         }
-        self.announce(context, finished_of(self.campaign, run, pushed, summary, failed=_FAILED))
+        finished = finished_of(self.campaign, run, pushed, summary, failed=_FAILED)
+        self.announce(context, finished, stop=summary.get("stop"))
         return counts
 
 

@@ -33,6 +33,7 @@ from phonon.planning.rules import PlanningRules
 from phonon.planning.start_times import StartTimes, last_sending_time
 from phonon.planning.suppression import NumberSet, Suppression
 from phonon.planning.tester import as_test_calls
+from phonon.wording import counted
 
 
 @dataclass(frozen=True)
@@ -129,9 +130,9 @@ class Planner:
             if self._changes is not None:
                 done = undo(self._ledger, self._changes)
                 self._log.warning(
-                    "The contacts query failed after %d rows: %d calls that were planned are taken back, %d stay, "
+                    "The contacts query failed after %s: of the planned calls %d are taken back, and %d stay, "
                     "which a sender has taken",
-                    self._changes.rows_read,
+                    counted(self._changes.rows_read, "row"),
                     done.taken_back,
                     done.kept,
                 )
@@ -261,16 +262,16 @@ class Planner:
 
     def _tell(self, planned: Planned) -> None:
         self._log.info(
-            "read %d rows: %d calls in %d batches planned, %d invalid, %d suppressed, %d planned by an earlier run",
-            planned.rows_read,
-            planned.planned,
-            planned.batches,
+            "read %s: %s in %s planned, %d invalid, %d suppressed, %d planned by an earlier run",
+            counted(planned.rows_read, "row"),
+            counted(planned.planned, "call"),
+            counted(planned.batches, "batch", "batches"),
             planned.invalid,
             planned.suppressed,
             planned.already_planned,
         )
         if planned.reported:
-            self._log.info("%d calls are in Phonon's report and are not placed again", planned.reported)
+            self._log.info("In Phonon's report, and not placed again: %s", counted(planned.reported, "call"))
 
 
 def _batches(encoded: list[_Encoded], calls_per_batch: int) -> Iterator[list[_Encoded]]:

@@ -20,6 +20,7 @@ from phonon.ledger.store import Ledger
 from phonon.ledger.withdrawals import DO_NOT_CALL
 from phonon.planning.drafts import Draft
 from phonon.planning.rules import PlanningRules
+from phonon.wording import counted
 
 Keys = npt.NDArray[np.int64]
 
@@ -74,10 +75,10 @@ def read_numbers(chunks: Iterable[pd.DataFrame], log: Logger) -> NumberSet:
     parts.clear()
     keys.sort()
     numbers = NumberSet(keys[np.concatenate(([True], keys[1:] != keys[:-1]))] if len(keys) else keys)
-    log.info("suppress: %d rows, %d numbers that are not called", rows, len(numbers))
+    log.info("suppress: %s, %s not called", counted(rows, "row"), counted(len(numbers), "number"))
     if faults:
         told = ", ".join(f"{faults[fault]} {fault.value}" for fault in NumberFault if faults[fault])
-        log.warning("suppress: %d rows hold no phone number: %s", faults.total(), told)
+        log.warning("suppress: no phone number in %s: %s", counted(faults.total(), "row"), told)
     return numbers
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from phonon.ledger.claims import Reject
 from phonon.rehearsal.masking import as_sent, indented
+from phonon.wording import counted
 
 OVER_LIMIT = "over limit"
 """Reason of the contacts that a preview does not show although they would be called."""
@@ -35,9 +36,12 @@ class Preview:
     def remarks(self) -> str:
         """What else there is to say: how much was read, and what of it is not called, and why."""
         calls = sum(len(body["calls"]) for body in self.bodies)
-        lines = [f"{calls} calls from the first {self.rows_read} rows. Nothing was planned or sent."]
+        read = counted(self.rows_read, "row")
+        lines = [f"{counted(calls, 'call')} from the first {read}. Nothing was planned or sent."]
         if self.already_planned:
-            lines.append(f"{self.already_planned} contacts were planned by an earlier run over the interval.")
+            lines.append(
+                f"Planned by an earlier run over the interval: {counted(self.already_planned, 'contact')}."
+            )
         reasons = Counter((row.status.value, row.reason) for row in self.left_out)
         lines += [f"{count} {status}: {reason}" for (status, reason), count in reasons.most_common()]
         lines += [
@@ -45,5 +49,5 @@ class Preview:
             for row in self.left_out[:_SHOWN_ROWS]
         ]
         if len(self.left_out) > _SHOWN_ROWS:
-            lines.append(f"  and {len(self.left_out) - _SHOWN_ROWS} rows more")
+            lines.append(f"  and {counted(len(self.left_out) - _SHOWN_ROWS, 'more row')}")
         return "\n".join(lines)

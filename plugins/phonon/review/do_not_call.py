@@ -13,6 +13,7 @@ from phonon.ledger.withdrawals import Withdrawal, withdraw_listed
 from phonon.review.desk import Person
 from phonon.review.notes import checked_note
 from phonon.review.number_lists import NumberList
+from phonon.wording import counted
 
 _MOST_SHOWN = 20
 
@@ -80,19 +81,20 @@ class DoNotCallDesk:
 def told_change(done: str, change: Change) -> str:
     """What became of the list. ``done``: "added" or "removed"."""
     rest = change.numbers - change.changed
-    already = "were on the list already" if done == "added" else "were not on the list"
-    lines = [f"{change.changed} numbers {done}" + (f", {rest} {already}." if rest else ".")]
+    already = "already on the list" if done == "added" else "not on the list"
+    lines = [f"{counted(change.changed, 'number')} {done}" + (f", {rest:,} {already}." if rest else ".")]
     if change.wrong:
-        lines.append(f"{change.wrong} values that are no mobile numbers were skipped.")
+        lines.append(f"Skipped, since they are no mobile numbers: {counted(change.wrong, 'value')}.")
     taken = change.withdrawal
     if taken.withdrawn or taken.shortened:
         lines.append(
-            f"{taken.withdrawn} planned calls were taken back; {taken.shortened} keep other numbers of the contact."
+            f"Taken back: {counted(taken.withdrawn, 'planned call')}; with other numbers of the contact left: "
+            f"{taken.shortened:,}."
         )
     if taken.out_of_reach:
         lines.append(
-            f"{taken.out_of_reach} calls to such numbers are being sent, or may have been accepted by Phonon: they "
-            "cannot be taken back."
+            "Not taken back, since they are being sent, or may have been accepted by Phonon: "
+            f"{counted(taken.out_of_reach, 'call')}."
         )
     return "\n".join(lines)
 

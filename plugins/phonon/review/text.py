@@ -10,6 +10,7 @@ from phonon.ledger.pauses import Pause
 from phonon.ledger.settlements import Case, History
 from phonon.review.desk import EvidenceOutcome, Settled
 from phonon.review.restoring import Outlook, Restored
+from phonon.wording import counted
 
 _SHOWN = 200
 
@@ -33,7 +34,7 @@ def listing(found: Sequence[Case]) -> str:
     ]
     header = ("batch", "campaign", "interval", "calls", "sent (UTC)", "waits for", "request-id", "why")
     more = [f"... and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
-    total = f"{len(found)} batches with {sum(case.calls for case in found)} calls"
+    total = f"{_batches(len(found))} with {_calls(sum(case.calls for case in found))}"
     return "\n".join([_table(header, rows), *more, total])
 
 
@@ -82,7 +83,7 @@ def told_settled(done: str, settled: Settled) -> str:
     for case in settled.cases:
         new = settled.new_batches.get(case.batch_id)
         into = f", now batch {new}" if new else ""
-        lines.append(f"Batch {case.batch_id} of {case.campaign} {done}: {case.calls} calls{into}")
+        lines.append(f"Batch {case.batch_id} of {case.campaign} {done}: {_calls(case.calls)}{into}")
     return "\n".join(lines)
 
 
@@ -90,20 +91,21 @@ def told_evidence(outcome: EvidenceOutcome) -> str:
     """What a report has settled and what not, with its reasons."""
     proven = outcome.proven
     whole = len(proven.settled) - len(proven.still_held)
-    lines = [f"{proven.calls} calls accepted: {whole} batches in full, {len(proven.still_held)} in part."]
+    lines = [f"{_calls(proven.calls)} accepted: {_batches(whole)} in full, {len(proven.still_held)} in part."]
     if proven.calls_still_held:
-        lines.append(f"{proven.calls_still_held} calls of these stay held: the report does not list them.")
+        stay = "stays" if proven.calls_still_held == 1 else "stay"
+        lines.append(f"{_calls(proven.calls_still_held)} of these {stay} held, which the report does not list.")
     lines += [f"Batch {old}: what stays held is batch {new} now." for old, new in proven.still_held.items()]
     lines += [
-        f"Batch {_listed(each.batch_ids)}: the report lists {each.listed} phonon-uuids under its request-id and "
-        f"{each.sent} calls were sent. A uuid without a client-identifier does not tell whose call it is, so this "
-        "proves nothing; it stays held."
+        f"Batch {_listed(each.batch_ids)}: the report lists {counted(each.listed, 'phonon-uuid')} under its "
+        f"request-id, for {_calls(each.sent)} sent. A uuid without a client-identifier does not tell whose call it "
+        "is, so this proves nothing; it stays held."
         for each in outcome.unproven
     ]
-    lines += [f"{count} rows {fit.value}." for fit, count in sorted(outcome.other_rows.items())]
+    lines += [f"{counted(count, 'row')} {fit.value}." for fit, count in sorted(outcome.other_rows.items())]
     if outcome.named_twice:
         lines.append(
-            f"{outcome.named_twice} calls are listed with more than one phonon-uuid: Phonon took each for more "
+            f"Listed with more than one phonon-uuid: {_calls(outcome.named_twice)}. Phonon took each for more "
             "than one call. Ask Phonon whether these people were called twice."
         )
     return "\n".join(lines)
@@ -116,18 +118,21 @@ def told_pauses(pauses: Sequence[Pause]) -> str:
 
 def told_outlook(outlook: Outlook) -> str:
     """What is about to be done after a restore."""
-    may_be_sent = f"{outlook.batches} batches with {outlook.calls} calls could still be sent."
+    may_be_sent = f"{_batches(outlook.batches)} with {_calls(outlook.calls)} could still be sent."
     lines = [
         f"{may_be_sent} They may have been sent since the backup was made: they will be held.",
-        f"The reports name {outlook.in_ledger} calls that this ledger has. Those that are held become accepted.",
-        f"The reports name {outlook.lost} calls that it does not have. They will be remembered, not placed again.",
+        f"The reports name {_calls(outlook.in_ledger)} that this ledger has. Those that are held become accepted.",
+        f"The reports name {_calls(outlook.lost)} that it lacks. They will be remembered, not placed again.",
     ]
     if outlook.foreign:
-        lines.append(f"{outlook.foreign} calls are none of this project's, by their client-identifier: left out.")
+        lines.append(
+            f"Left out, since by their client-identifier they are not this project's: {_calls(outlook.foreign)}."
+        )
     if outlook.nameless:
         lines.append(
-            f"{outlook.nameless} rows have no client-identifier. If the ledger does not have their calls, nothing "
-            "recognises them, and they can be placed a second time: export the report with client-identifiers."
+            f"Without a client-identifier: {counted(outlook.nameless, 'row')}. If the ledger does not have their "
+            "calls, nothing recognises them, and they can be placed a second time: export the report with "
+            "client-identifiers."
         )
     lines.append(
         "The reports must reach from the time of the backup (for a lost ledger: from its last days) to now. A call "
@@ -139,9 +144,9 @@ def told_outlook(outlook: Outlook) -> str:
 def told_restored(restored: Restored) -> str:
     """What was done after a restore, and what is left to do."""
     lines = [
-        f"{restored.batches} batches with {restored.calls} calls held.",
+        f"{_batches(restored.batches)} with {_calls(restored.calls)} held.",
         told_evidence(restored.evidence),
-        f"{restored.remembered} calls remembered that the ledger did not have.",
+        f"{_calls(restored.remembered)} remembered that the ledger did not have.",
         "",
         "What remains to be done:",
         _held_by_interval(restored.waiting) if restored.waiting else "Nothing is held.",
@@ -165,6 +170,14 @@ def _held_by_interval(found: Sequence[Case]) -> str:
         calls[case.campaign, case.interval_key] += case.calls
     rows = [(*key, str(count), str(calls[key])) for key, count in sorted(batches.items())]
     return _table(("campaign", "interval", "held batches", "calls"), rows)
+
+
+def _calls(count: int) -> str:
+    return counted(count, "call")
+
+
+def _batches(count: int) -> str:
+    return counted(count, "batch", "batches")
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
