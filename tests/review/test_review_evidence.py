@@ -14,6 +14,7 @@ from phonon.ledger.store import Ledger
 from phonon.review.desk import ReviewDesk
 from phonon.review.proving import Fit, Unproven
 from phonon.review.text import told_evidence
+from phonon.wording import counted
 from review.holding import ASHA, apply, hold, rows_of, statuses
 
 
@@ -67,10 +68,8 @@ def test_too_few_or_too_many_uuids_of_a_request_prove_nothing_and_say_so(ledger:
     outcome = apply(ledger, f"phonon-uuid,request-id\n{rows}")
     assert states(ledger) == {1: "held"}
     assert outcome.unproven == [Unproven("request-1", [1], listed, 3)]
-    assert (
-        f"Batch 1: the report lists {listed} {'phonon-uuid' if listed == 1 else 'phonon-uuids'} under its request-id, for 3 calls"
-        in told_evidence(outcome)
-    )
+    uuids = counted(listed, "phonon-uuid")
+    assert f"the report lists {uuids} under its request-id, for 3 calls" in told_evidence(outcome)
 
 
 def test_the_rest_of_a_request_that_was_proven_in_part_is_proven_by_all_its_uuids(ledger: Ledger) -> None:
